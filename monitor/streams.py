@@ -94,6 +94,7 @@ class Field:
         zero_is_missing: a zero means that there is no such side, as quote feeds send it.
         choices: the words of a choice.
         default: the value of an event without the field, in the wire's unit.
+        default_from: the field whose value (of `ts`: the New York date) an event without this one takes.
         column: the decoded column's name, with the unit in it; the field's name if it is not given.
     """
 
@@ -108,7 +109,8 @@ class Field:
     high_included: bool = True
     zero_is_missing: bool = False
     choices: tuple[str, ...] = ()
-    default: str | float | bool | None = None
+    default: str | float | None = None
+    default_from: str = ""
     column: str = ""
 
     def __post_init__(self) -> None:
@@ -239,7 +241,7 @@ REPO = Stream(
             "term_days", Kind.NUMBER, "Term; only trades of one day count.", unit="days",
             low=1.0, high=3_660.0, default=1, column="term_days",
         ),
-        Field("value_date", Kind.DATE, "The day that the rate is for; default: the New York date of `ts`."),
+        Field("value_date", Kind.DATE, "The day that the rate is for.", default_from="ts"),
         _repo_rate("p1", "A benchmark's 1st percentile."),
         _repo_rate("p25", "A benchmark's 25th percentile."),
         _repo_rate("p75", "A benchmark's 75th percentile."),
@@ -252,7 +254,7 @@ NEWISSUE = Stream(
     (
         _ts(),
         Field("deal_id", Kind.TEXT, "The tranche; a later status of it amends the earlier one.", required=True),
-        Field("issue_id", Kind.TEXT, "The deal it belongs to; default: `deal_id`."),
+        Field("issue_id", Kind.TEXT, "The deal it belongs to.", default_from="deal_id"),
         Field("issuer", Kind.TEXT, "Who borrows; an amendment may leave it out."),
         Field(
             "status", Kind.CHOICE, "How far the deal has come.", required=True,
@@ -310,13 +312,13 @@ REFERENCE = Stream(
         Field("series", Kind.TEXT, "For example `IORB`.", required=True),
         Field(
             "value", Kind.NUMBER, "The value.", required=True, unit="see `unit`", scale=UNITS_PER_ONE,
-            low=-1_000_000_000.0, high=1_000_000_000.0, column="value_e6",
+            low=-100_000_000.0, high=100_000_000.0, column="value_e6",
         ),
         Field(
             "unit", Kind.CHOICE, "The value's unit; known series are converted to their own.", required=True,
             choices=(UNIT_PERCENT, UNIT_BP, UNIT_USD_BN, UNIT_INDEX, UNIT_RATIO),
         ),
-        Field("effective_date", Kind.DATE, "From when it holds; default: the New York date of `ts`."),
+        Field("effective_date", Kind.DATE, "From when it holds.", default_from="ts"),
     ),
 )  # fmt: skip
 

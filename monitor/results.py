@@ -1,0 +1,165 @@
+"""What the core hands to the sinks: the shapes of its results, and nothing of how they came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+MICROSECONDS_PER_SECOND: Final = 1_000_000
+
+
+class Level(IntEnum):
+    """How bad: the number that `market_signal_level` exports."""
+
+    CALM = 0
+    WARNING = 1
+    CRITICAL = 2
+
+    @property
+    def word(self) -> str:
+        """The level as it stands in files and sentences."""
+        return self.name.lower()
+
+
+BLIND: Final = "blind"
+"""Stands where a level's word would, while the input of a signal is lost, stale or repeated."""
+
+
+def label_columns(labels: Iterable[str]) -> dict[str, pl.DataType]:
+    """A String column a label, null where a signal does not have that label."""
+    return {label: pl.String() for label in labels}
+
+
+STEP_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "tick": pl.Int64(),  # epoch seconds: when it became known, on the whole second
+    "value_date": pl.Date(),
+    "signal": pl.String(),
+    "value": pl.Float64(),  # in the unit of the signal's name; null: absent or blind
+    "blind": pl.Boolean(),
+    "level": pl.Int8(),  # a Level, latched while blind or absent; null: the row has no thresholds
+    "row": pl.String(),  # the id of the threshold row in force; null without
+}
+"""The columns of a frame of steps, to which come the label columns. A step is a row that changed something."""
+
+
+def word(level: int | None, *, blind: bool) -> str | None:
+    """The word of a state: `calm`, `warning`, `critical`, `blind`, or None without thresholds."""
+    if blind:
+        return BLIND
+    return None if level is None else Level(level).word
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """One label set of a signal, and its value."""
+
+    labels: dict[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of one label set's state: a line of `alerts.jsonl`.
+
+    Attributes:
+        tick: when, epoch seconds of event time.
+        value_date: the day that the value is for.
+        alert: the alert's id: the signal's name in CamelCase.
+        signal: the signal's name.
+        segment: the market segment.
+        labels: the label set.
+        before: the word of the state that ends.
+        after: the word of the state that begins.
+        since: epoch seconds: since when the level named by `after` has stood (a level outlives a blind spell).
+        value: the value that decided; None while blind.
+        threshold: the threshold that was crossed; None into and out of blindness.
+        contributors: up to five label sets of the signal with their values, worst first.
+        runbook: the path of the alert's runbook.
+        notify: who is told: `none`, `desk` or `on-call`.
+        sentence: all of it in words.
+    """
+
+    tick: int
+    value_date: date | None
+    alert: str
+    signal: str
+    segment: str
+    labels: dict[str, str]
+    before: str
+    after: str
+    since: int
+    value: float | None
+    threshold: float | None
+    contributors: tuple[Contributor, ...]
+    runbook: str
+    notify: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdInForce:
+    """One threshold as it holds on the clock's value date."""
+
+    signal: str
+    row: str
+    level: str
+    edge: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """One refused payload, as the sinks write it; `position` is `partition:offset`."""
+
+    stream: str
+    reason: str
+    detail: str
+    source: str
+    position: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one batch brought, for one stream.
+
+    Attributes:
+        stream: the contract's name.
+        events: how many met their contract.
+        late: how many of them came after their second was sealed, and were dropped.
+        last_event_us: the newest event time of the batch; None without events.
+        rejects: what was refused.
+    """
+
+    stream: str
+    events: int
+    late: int
+    first_event_us: int | None
+    last_event_us: int | None
+    rejects: tuple[RejectedEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the ticks up to and including `until` brought.
+
+    Attributes:
+        until: epoch seconds: the newest tick run; the event clock.
+        steps: a frame of `STEP_COLUMNS` and the label columns, in the order of ticks.
+        transitions: the changes of state, in the same order.
+        thresholds: those in force on the clock's value date.
+        watermarks_us: by stream, the event time up to which everything is sealed.
+    """
+
+    until: int
+    steps: pl.DataFrame
+    transitions: tuple[Transition, ...] = ()
+    thresholds: tuple[ThresholdInForce, ...] = ()
+    watermarks_us: dict[str, int] = field(default_factory=dict)

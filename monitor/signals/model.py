@@ -1,0 +1,178 @@
+"""A signal is a Polars expression over windows, written once; `evaluate` is the only way to run it.
+
+Live, catch-up and replay call `evaluate(signal, tiers, ticks)` with one tick, a few or all. A row of its result
+is a change point: at that tick an input of that label set changed, and the value stands until its next row. The
+contract suite cuts the ticks of every signal in the catalogue into pieces of any size and demands the same bits.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from polars import col as c
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from monitor.engine.tiers import Tiers
+    from monitor.signals.thresholds import ThresholdRow
+
+ROW_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "tick": pl.Int64(),
+    "value_date": pl.Date(),
+    "blind": pl.Boolean(),
+}
+"""What every window's rows begin with; the window's own columns follow."""
+
+VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {"value": pl.Float64()}
+"""What `evaluate` gives, after the label columns."""
+
+
+class Window(ABC):
+    """Which rows of the tiers a signal looks at, at a tick.
+
+    A window is a pure function of the tiers: `rows` for a tick depends on nothing that becomes known later.
+    """
+
+    @abstractmethod
+    def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
+        """The ticks in (after, upto] at which a row changes: Int64, sorted, distinct."""
+
+    @abstractmethod
+    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+        """The rows that change at these ticks: `ROW_COLUMNS` and the window's own.
+
+        Args:
+            tiers: what is known; what became known after a tick must not show in its rows.
+            ticks: Int64, sorted, distinct; ticks at which nothing changes give no row.
+        """
+
+
+@dataclass(frozen=True)
+class View:
+    """One of the windows of a signal, and how its rows become label sets.
+
+    Attributes:
+        window: where the rows come from.
+        labels: label to String expression over the window's columns; null: the label set has no such label.
+        where: which of the window's rows the signal is for.
+        value: where the expression over this window's columns differs from the signal's own.
+    """
+
+    window: Window
+    labels: Mapping[str, pl.Expr]
+    where: pl.Expr = field(default_factory=lambda: pl.lit(value=True))
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A number in market units, defined once, exported, scored and alerted on.
+
+    Attributes:
+        name: ends in its unit.
+        segment: `treasury`, `repo`, `newissue`, `cds` or `credit`.
+        title: a few words for people.
+        help: one sentence: what it tells.
+        formula: the definition, for people.
+        source: where the definition, or the evidence that it matters, is published.
+        labels: names of the labels, in order.
+        over: the windows.
+        value: Float64 expression over a window's columns: integers until the last division; null: absent.
+        thresholds: rows in order; the first whose `applies` is true is a label set's.
+        window_help: the windows, for people.
+    """
+
+    name: str
+    segment: str
+    title: str
+    help: str
+    formula: str
+    source: str
+    labels: tuple[str, ...]
+    over: tuple[View, ...]
+    value: pl.Expr
+    window_help: str
+    thresholds: tuple[ThresholdRow, ...] = ()
+
+    @property
+    def alert(self) -> str:
+        """The alert's id: the name in CamelCase.
+
+        >>> camel_case("repo_tail_bp")
+        'RepoTailBp'
+        """
+        return camel_case(self.name)
+
+    @property
+    def runbook(self) -> str:
+        """The path of the alert's runbook."""
+        return f"/runbooks/{self.alert}"
+
+    @property
+    def unit(self) -> str:
+        """The unit, as the name says it."""
+        return self.name.rsplit("_", 1)[-1]
+
+    @property
+    def metric(self) -> str:
+        """The Prometheus metric's name."""
+        return f"market_{self.name}"
+
+
+def camel_case(name: str) -> str:
+    """The name of a signal as the id of its alert."""
+    return re.sub(r"(?:^|_)([a-z0-9])", lambda m: m[1].upper(), name)
+
+
+class Evaluation:
+    """Evaluates signals at the same ticks, and computes each window's rows once for all of them."""
+
+    def __init__(self, tiers: Tiers, ticks: pl.Series) -> None:
+        self._tiers, self._ticks = tiers, ticks
+        self._rows: dict[Window, pl.DataFrame] = {}
+
+    def __call__(self, signal: Signal) -> pl.DataFrame:
+        """The signal's change points: `evaluate` says how."""
+        parts = [self._view(signal, view) for view in signal.over]
+        return pl.concat(parts).sort("tick", "value_date", *signal.labels, nulls_last=False)
+
+    def _view(self, signal: Signal, view: View) -> pl.DataFrame:
+        if view.window not in self._rows:
+            self._rows[view.window] = view.window.rows(self._tiers, self._ticks)
+        return (
+            self._rows[view.window]
+            .filter(view.where)
+            .select(
+                **{name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels},
+                tick="tick",
+                value_date="value_date",
+                blind="blind",
+                value=pl.when(~c("blind")).then(signal.value.cast(pl.Float64)),
+            )
+        )
+
+
+def evaluate(signal: Signal, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+    """The signal's change points at these ticks.
+
+    Args:
+        signal: out of the catalogue.
+        tiers: what is known.
+        ticks: Int64 epoch seconds, sorted and distinct: one, a few or all.
+
+    Returns:
+        The label columns (String) and `VALUE_COLUMNS`, by tick, value date and labels. A null value is absent
+        (too little data, a blank field, off session), or blind where `blind` says so.
+    """
+    return Evaluation(tiers, ticks)(signal)
+
+
+def change_ticks(signals: Iterable[Signal], tiers: Tiers, after: int, upto: int) -> pl.Series:
+    """The ticks in (after, upto] at which any of the signals may change: Int64, sorted, distinct."""
+    windows = {view.window for signal in signals for view in signal.over}
+    parts = [window.ticks(tiers, after, upto) for window in windows]
+    return pl.concat([pl.Series("tick", dtype=pl.Int64), *parts]).unique().sort()

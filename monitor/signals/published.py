@@ -1,0 +1,204 @@
+"""The window of published benchmark rates: one value a value date, the newest stands.
+
+A benchmark is a print: it takes effect at its tick, may be revised, and is due at noon New York time of the day
+after its value date (SOFR is published about 08:00). What is overdue, or carries too little volume to be whole, is
+blind: no number, rather than a calm one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from polars import col as c
+
+from monitor.engine.tiers import BENCHMARK_KEY, EVER, Tiers
+from monitor.signals.known import in_force, version_at
+from monitor.signals.model import ROW_COLUMNS, Window
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from monitor.calendar import MarketCalendar
+
+TRAILING_PRINTS: Final = 20
+"""A benchmark is compared with this many earlier value dates."""
+TRAILING_REACH: Final = 30
+"""Those are looked for within this many business days, so that a missed print does not void 20 comparisons."""
+
+DUE: Final = time(12)
+"""New York time at which the benchmark of the business day before is overdue."""
+WHOLE_VOLUME_PERCENT: Final = 70
+"""A benchmark whose volume is below this share of its trailing median is of a truncated feed."""
+
+PERCENTILES: Final = ("p1_e6", "p25_e6", "p75_e6", "p99_e6")
+PUBLISHED_COLUMNS: Final = (
+    "instrument", "median_e6", *PERCENTILES, "volume_kusd", "iorb_e6", "target_upper_e6", "trailing_spread_e6",
+)  # fmt: skip
+"""What the window's rows carry after `ROW_COLUMNS`; rates and spreads in 1e-6 percent.
+
+`trailing_spread_e6` is the median spread to IORB of the trailing prints (Float64: a median of integers, exact);
+null with fewer than `TRAILING_PRINTS`.
+"""
+
+
+@dataclass(frozen=True)
+class Published(Window):
+    """Benchmarks, with the reference rates in force on their value dates.
+
+    Attributes:
+        timed_out: the benchmarks that are blind when overdue.
+    """
+
+    timed_out: frozenset[str]
+
+    def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
+        """Prints, reference prints, and noons at which a benchmark falls overdue."""
+        overdue = self._spells(tiers)["due"].filter(self._spells(tiers)["overdue"])
+        ticks = pl.concat([tiers.benchmarks["tick"], tiers.reference["tick"], overdue.alias("tick")])
+        return ticks.filter(ticks.is_between(after, upto, closed="right")).unique().sort()
+
+    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+        """The value dates that a print or a reference rate touches at these ticks, and those overdue."""
+        spells = self._spells(tiers)
+        touched = self._touched(tiers, ticks)
+        touched = version_at(touched, tiers.benchmarks, BENCHMARK_KEY)
+        touched = _with_references(touched, tiers.reference).rename({"rate_e6": "median_e6"})
+        touched = _with_trailing(touched, tiers)
+        touched = version_at(touched, spells.select("instrument", "tick", "due"), ["instrument"])
+        late = c("due") <= c("tick")
+        truncated = 100 * c("volume_kusd") < WHOLE_VOLUME_PERCENT * c("trailing_volume_kusd")
+        touched = touched.with_columns(blind=(late | truncated).fill_null(value=False))
+        overdue = spells.filter("overdue", c("due").is_in(ticks.implode())).select(
+            "instrument", tick="due", value_date="awaited", blind=pl.lit(value=True)
+        )
+        rows = pl.concat([touched, overdue], how="diagonal")
+        return rows.select(*ROW_COLUMNS, *PUBLISHED_COLUMNS).sort("tick", "value_date", "instrument")
+
+    @staticmethod
+    def _touched(tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+        """(tick, instrument, value_date) of every value that a print or a reference rate changes."""
+        key = ["tick", *BENCHMARK_KEY]
+        at = ticks.implode()
+        printed = tiers.benchmarks.filter(c("tick").is_in(at)).select(key)
+        references = tiers.reference.filter(c("tick").is_in(at)).select("effective_date", later="tick")
+        # A reference rate that comes after the benchmarks that it is compared with.
+        compared = tiers.benchmarks.select(key).join_where(
+            references, c("value_date") >= c("effective_date"), c("tick") < c("later")
+        )
+        return pl.concat([printed, compared.select(c("later").alias("tick"), *BENCHMARK_KEY)]).unique().sort(key)
+
+    def _spells(self, tiers: Tiers) -> pl.DataFrame:
+        """For each print of a newest value date: when the next one is due, and whether it came by then.
+
+        Columns: instrument, tick (of the print), awaited (the next value date), due (epoch seconds), overdue.
+        """
+        prints = tiers.benchmarks.filter(c("instrument").is_in(list(self.timed_out)))
+        newest = c("value_date").cum_max().over("instrument")
+        known_before = newest.shift(1).over("instrument")
+        # At one tick several value dates may come; only the newest of them waits for the next.
+        prints = (
+            prints.sort("tick", "value_date")
+            .with_columns(newest=newest, before=known_before)
+            .filter(c("before").is_null() | (c("newest") > c("before")))
+            .unique(["instrument", "tick"], keep="last", maintain_order=True)
+        )
+        days = _due(tiers.calendar, prints["value_date"].unique().to_list())
+        return prints.join(days, on="value_date", how="left", maintain_order="left").select(
+            "instrument",
+            "tick",
+            "awaited",
+            "due",
+            overdue=c("due") < c("tick").shift(-1, fill_value=EVER).over("instrument"),
+        )
+
+
+@dataclass(frozen=True)
+class PublishedPair(Window):
+    """Two benchmarks of the same value date side by side, at the ticks at which either changes.
+
+    Columns: `left`, `right` (instruments), `left_median_e6`, `right_median_e6`.
+
+    Attributes:
+        published: the window of both.
+        left: an instrument, for example `SOFR`.
+        right: an instrument, for example `TGCR`.
+    """
+
+    published: Published
+    left: str
+    right: str
+
+    def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
+        """The ticks of the window; one at which neither side changes gives no row."""
+        return self.published.ticks(tiers, after, upto)
+
+    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+        """A row a value date that either side changes; null where the other is not known; blind if either is."""
+        moved = self.published.rows(tiers, ticks).filter(c("instrument").is_in([self.left, self.right]))
+        blind = moved.group_by("tick", "value_date").agg(c("blind").any())
+        sides = [
+            version_at(blind.with_columns(instrument=pl.lit(side)), tiers.benchmarks, BENCHMARK_KEY)
+            for side in (self.left, self.right)
+        ]
+        return (
+            sides[0]
+            .join(sides[1], on=["tick", "value_date"], suffix="_right", maintain_order="left")
+            .select(
+                *ROW_COLUMNS,
+                left="instrument",
+                right="instrument_right",
+                left_median_e6="rate_e6",
+                right_median_e6="rate_e6_right",
+            )
+        )
+
+
+def _due(calendar: MarketCalendar, value_dates: list[date]) -> pl.DataFrame:
+    """For each value date: the next one, and when that one is overdue."""
+    rows = []
+    for day in value_dates:
+        awaited = calendar.next_sofr_business_day(day)
+        due = calendar.at_new_york(calendar.next_sofr_business_day(awaited), DUE)
+        rows.append((day, awaited, due))
+    shape = {"value_date": pl.Date(), "awaited": pl.Date(), "due": pl.Int64()}
+    return pl.DataFrame(rows, schema=shape, orient="row")
+
+
+def _with_references(rows: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
+    rows = in_force(rows, reference, "IORB", "iorb_e6")
+    return in_force(rows, reference, "TARGET_UPPER", "target_upper_e6")
+
+
+def _with_trailing(rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
+    """The medians of the trailing prints, as known at each row's tick: spread to IORB, and volume."""
+    if rows.is_empty():
+        empty = pl.lit(None, pl.Float64)
+        return rows.with_columns(trailing_spread_e6=empty, trailing_volume_kusd=empty)
+    calendar = tiers.calendar
+    value_dates = rows["value_date"].unique().to_list()
+    back = pl.DataFrame(
+        [
+            (day, calendar.add_sofr_business_days(day, -n), n)
+            for day in value_dates
+            for n in range(TRAILING_REACH, 0, -1)
+        ],
+        schema={"of": pl.Date(), "value_date": pl.Date(), "days_before": pl.Int64()},
+        orient="row",
+    )
+    asked = rows.select("tick", "instrument", of="value_date").join(back, on="of", how="left")
+    earlier = version_at(asked, tiers.benchmarks, BENCHMARK_KEY).filter(c("rate_e6").is_not_null())
+    earlier = in_force(earlier, tiers.reference, "IORB", "iorb_e6").sort("days_before", descending=True)
+    medians = earlier.group_by("tick", "instrument", value_date="of").agg(
+        trailing_spread_e6=_trailing_median(c("rate_e6") - c("iorb_e6")),
+        trailing_volume_kusd=_trailing_median(c("volume_kusd")),
+    )
+    return rows.join(medians, on=["tick", *BENCHMARK_KEY], how="left", maintain_order="left")
+
+
+def _trailing_median(column: pl.Expr) -> pl.Expr:
+    """The median of the last `TRAILING_PRINTS` values of a group in order; null if it has fewer."""
+    latest = column.drop_nulls().tail(TRAILING_PRINTS)
+    return pl.when(latest.len() == TRAILING_PRINTS).then(latest.median())

@@ -1,0 +1,332 @@
+"""The windows of repo trades: the volume by rate of the day so far, or of the last half hour.
+
+The percentiles of a window come from its exact volume by rate. That is the difference of two prefix sums, the
+volume of each (instrument, rate) before the window's end less that before its beginning, so one formulation
+serves one tick and all ticks, and a longer window costs no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, time
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from polars import col as c
+
+from monitor import streams
+from monitor.calendar import FIRST_DATE, LAST_DATE, new_york_dates
+from monitor.engine.repo_bars import merge_bars
+from monitor.engine.tiers import EVER, Tiers
+from monitor.signals.known import in_force
+from monitor.signals.model import ROW_COLUMNS, Window
+from monitor.signals.published import TRAILING_PRINTS, TRAILING_REACH
+from monitor.signals.thresholds import SECONDS_PER_MINUTE
+from monitor.streams import MICROSECONDS_PER_SECOND
+
+if TYPE_CHECKING:
+    from monitor.calendar import MarketCalendar
+
+HALF_HOUR: Final = 30 * SECONDS_PER_MINUTE
+MIN_VOLUME_KUSD: Final = 5 * streams.KUSD_PER_BUSD
+"""Below this volume a window has no percentiles: too little data."""
+
+SILENCE: Final = 30 * SECONDS_PER_MINUTE
+"""General collateral without a trade for so long, while watched, is blind."""
+WATCH_FROM, WATCH_TO = time(8, 30), time(15)
+"""New York times between which silence counts: most of a day's repo is done by then, and little after."""
+
+UNITS_PER_RATE_BP: Final = streams.UNITS_PER_PERCENT // 100
+_PERCENTILES: Final = {"p1_e6": 1, "p25_e6": 25, "median_e6": 50, "p75_e6": 75, "p99_e6": 99}
+
+GENERAL_COLLATERAL: Final = ("SOFR", "TGCR", "BGCR", "GCF", "TRIPARTY", "DVP", "GC-ON")
+"""What is no collateral CUSIP."""
+SEGMENT_NAMES: Final = {
+    streams.GCF_SEGMENT: "GCF", streams.TRIPARTY_SEGMENT: "TRIPARTY", streams.DVP_SEGMENT: "DVP",
+    streams.BILATERAL_SEGMENT: "BILATERAL",
+}  # fmt: skip
+"""A trade's segment, by the name that the benchmark of that segment has."""
+
+TRADED_COLUMNS: Final = (
+    "key", *_PERCENTILES, "volume_kusd", "iorb_e6", "target_upper_e6", "trailing_spread_e6",
+)  # fmt: skip
+"""What the window's rows carry after `ROW_COLUMNS`: as `published.PUBLISHED_COLUMNS`, by key."""
+
+
+@dataclass(frozen=True)
+class Traded(Window):
+    """Overnight repo trades by key, over a window that ends at the tick.
+
+    Attributes:
+        span_seconds: the window's length; None: the New York day so far.
+        by_segment: the key is the segment's name; otherwise the instrument.
+    """
+
+    span_seconds: int | None
+    by_segment: bool = False
+
+    def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
+        """Ends of seconds with trades, their leaving the window, edges of sessions, ends of patience."""
+        bars = self.bars(tiers)
+        if bars.is_empty():
+            return pl.Series("tick", dtype=pl.Int64)
+        every = pl.concat([self._moves(bars, tiers.calendar)["tick"], _gaps(bars, tiers.calendar)["due"]])
+        return every.filter(every.is_between(after, upto, closed="right")).unique().sort()
+
+    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+        """The keys whose window changes at these ticks, in session; all of them absent at its end."""
+        bars = self.bars(tiers)
+        if bars.is_empty() or ticks.is_empty():
+            return _no_rows()
+        at = ticks.implode()
+        gaps = _gaps(bars, tiers.calendar)
+        silent = gaps.filter(c("due").is_in(at)).select("key", tick="due")
+        moved = self._moves(bars, tiers.calendar).filter(c("tick").is_in(at))
+        asked = pl.concat([moved, silent]).unique().sort("tick", "key")
+        return self.at(tiers, asked)
+
+    def at(self, tiers: Tiers, asked: pl.DataFrame) -> pl.DataFrame:
+        """The windows of these keys at these ticks.
+
+        Args:
+            tiers: what is known.
+            asked: `tick` and `key`.
+        """
+        bars = self.bars(tiers)
+        if bars.is_empty() or asked.is_empty():
+            return _no_rows()
+        sessions = _sessions(tiers.calendar, asked["tick"])
+        gaps = _gaps(bars, tiers.calendar).select("key", "due", tick="since").sort("tick")
+        asked = (
+            asked.join(sessions, on="tick", how="left", maintain_order="left")
+            .sort("tick", "key")
+            .join_asof(gaps, on="tick", by="key", check_sortedness=False)
+        )
+        begin = c("midnight") if self.span_seconds is None else c("tick") - self.span_seconds
+        stats = _percentiles(bars, asked.select("tick", "key", begin=begin))
+        open_ = (c("tick") >= c("session_start")) & (c("tick") < c("session_end"))
+        rows = asked.join(stats, on=["tick", "key"], how="left", maintain_order="left").with_columns(
+            pl.when(open_).then(c(column)) for column in (*_PERCENTILES, "volume_kusd")
+        )
+        rows = rows.with_columns(blind=(c("due") <= c("tick")).fill_null(value=False))
+        rows = in_force(rows, tiers.reference, "IORB", "iorb_e6")
+        rows = in_force(rows, tiers.reference, "TARGET_UPPER", "target_upper_e6")
+        rows = self._with_trailing(rows, bars, tiers)
+        return rows.select(*ROW_COLUMNS, *TRADED_COLUMNS)
+
+    def bars(self, tiers: Tiers) -> pl.DataFrame:
+        """(second, key, rate_e6, volume_kusd), by key; trades of no known segment have no segment's key."""
+        if not self.by_segment:
+            return tiers.repo_seconds.rename({"instrument": "key"})
+        segment = c("segment").replace_strict(SEGMENT_NAMES, default=None)
+        named = pl.when(c("instrument").is_in(list(SEGMENT_NAMES.values()))).then("instrument")
+        key = pl.when(c("instrument").is_in(list(GENERAL_COLLATERAL))).then(pl.coalesce(segment, named))
+        bars = tiers.repo_seconds.with_columns(instrument=key).filter(c("instrument").is_not_null())
+        return merge_bars(bars).rename({"instrument": "key"})
+
+    def _moves(self, bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
+        """(tick, key) of every change of a window within a session, edges included."""
+        seconds = bars.select("second", "key").unique()
+        # Tick T sees [T - span, T): a second s is first seen at s + 1, and last at s + span.
+        moves = [seconds.select(tick=c("second") + 1, key="key")]
+        if self.span_seconds is not None:
+            moves.append(seconds.select(tick=c("second") + 1 + self.span_seconds, key="key"))
+        sessions = _sessions(calendar, bars["second"].unique())
+        edges = seconds.join(sessions, left_on="second", right_on="tick", how="left")
+        inside = pl.concat(moves).unique()
+        inside = inside.join(_sessions(calendar, inside["tick"].unique()), on="tick", how="left").filter(
+            c("tick").is_between("session_start", "session_end")
+        )
+        opens = edges.filter(c("second") < c("session_start")).select(tick="session_start", key="key")
+        ends = edges.filter(c("second") < c("session_end")).select(tick="session_end", key="key")
+        return pl.concat([inside.select("tick", "key"), opens, ends]).unique()
+
+    def _with_trailing(self, rows: pl.DataFrame, bars: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
+        """The median spread of the trailing days, fixed at the start of each row's session."""
+        asked = rows.select("value_date", "key", tick="session_start").unique().drop_nulls()
+        calendar = tiers.calendar
+        back = pl.DataFrame(
+            [
+                (day, calendar.add_sofr_business_days(day, -n), n)
+                for day in asked["value_date"].unique().to_list()
+                for n in range(TRAILING_REACH, 0, -1)
+            ],
+            schema={"of": pl.Date(), "value_date": pl.Date(), "days_before": pl.Int64()},
+            orient="row",
+        )
+        daily = _daily_medians(bars)
+        earlier = asked.rename({"value_date": "of"}).join(back, on="of").join(daily, on=["value_date", "key"])
+        earlier = in_force(earlier, tiers.reference, "IORB", "iorb_e6").sort("days_before", descending=True)
+        spread = (c("median_e6") - c("iorb_e6")).drop_nulls().tail(TRAILING_PRINTS)
+        median = pl.when(spread.len() == TRAILING_PRINTS).then(spread.median())
+        medians = earlier.group_by("key", value_date="of").agg(trailing_spread_e6=median)
+        return rows.join(medians, on=["value_date", "key"], how="left", maintain_order="left")
+
+
+@dataclass(frozen=True)
+class TradedPair(Window):
+    """Two keys of the same window side by side, at the ticks at which either changes.
+
+    Columns: `left`, `right` (keys), `left_median_e6`, `right_median_e6`.
+
+    Attributes:
+        traded: the window.
+        left: a key, for example `GCF` or `GC-ON`.
+        right: a key; None: every key that is no general collateral.
+    """
+
+    traded: Traded
+    left: str
+    right: str | None
+
+    def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
+        """The ticks of the window; one at which neither side changes gives no row."""
+        return self.traded.ticks(tiers, after, upto)
+
+    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+        """A row a right side, where either side changes; blind if either side is."""
+        moved = self.traded.rows(tiers, ticks).select("tick", "key")
+        is_right = ~c("key").is_in(list(GENERAL_COLLATERAL)) if self.right is None else c("key") == self.right
+        rights = moved.filter(is_right)
+        # A move of the left side moves the pair with every right side that has traded by then.
+        seen = self.traded.bars(tiers).group_by("key").agg(first=c("second").min()).filter(is_right)
+        by_left = moved.filter(c("key") == self.left).select("tick").join(seen, how="cross")
+        rights = pl.concat([rights, by_left.filter(c("first") < c("tick")).select("tick", "key")]).unique()
+        lefts = rights.select("tick", key=pl.lit(self.left)).unique()
+        both = [
+            self.traded.at(tiers, side.sort("tick", "key")).select("tick", "value_date", "key", "median_e6", "blind")
+            for side in (lefts, rights)
+        ]
+        return (
+            both[1]
+            .join(both[0].drop("value_date"), on="tick", how="left", suffix="_left", maintain_order="left")
+            .select(
+                "tick",
+                "value_date",
+                left="key_left",
+                right="key",
+                left_median_e6="median_e6_left",
+                right_median_e6="median_e6",
+                blind=c("blind") | c("blind_left"),
+            )
+        )
+
+
+def _no_rows() -> pl.DataFrame:
+    text, number = pl.String(), pl.Int64()
+    shape = ROW_COLUMNS | dict.fromkeys(TRADED_COLUMNS, number)
+    return pl.DataFrame(schema=shape | {"key": text, "trailing_spread_e6": pl.Float64()})
+
+
+def _sessions(calendar: MarketCalendar, ticks: pl.Series) -> pl.DataFrame:
+    """For each tick: `value_date`, `midnight`, `session_start`, `session_end` (null on a day without one)."""
+    rows = pl.DataFrame({"tick": ticks.unique()}).with_columns(
+        value_date=new_york_dates(c("tick") * MICROSECONDS_PER_SECOND).clip(FIRST_DATE, LAST_DATE)
+    )
+    first, last = rows["value_date"].min(), rows["value_date"].max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        first = last = FIRST_DATE
+    days = calendar.days(first, last).select(
+        "midnight", "session_start", "session_end", value_date="date"
+    )  # fmt: skip
+    return rows.join(days, on="value_date", how="left")
+
+
+def _gaps(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
+    """For each second with a trade of general collateral: when patience with the silence after it ends.
+
+    Columns: key, since (the tick that first sees the second), due (the tick at which the key goes blind; null
+    if the next trade comes before).
+    """
+    seconds = (
+        bars.filter(c("key").is_in([*GENERAL_COLLATERAL, *SEGMENT_NAMES.values()]))
+        .select("key", since=c("second") + 1)
+        .unique()
+        .sort("key", "since")
+    )
+    days = seconds.with_columns(
+        day=new_york_dates((c("since") - 1) * MICROSECONDS_PER_SECOND).clip(FIRST_DATE, LAST_DATE)
+    )
+    watches = pl.DataFrame(
+        [(day, *_watches(calendar, day)) for day in days["day"].unique().to_list()],
+        schema={"day": pl.Date(), "watch": pl.Int64(), "until": pl.Int64(), "next_watch": pl.Int64()},
+        orient="row",
+    )
+    today = pl.max_horizontal("since", "watch") + SILENCE
+    due = pl.when(today <= c("until")).then(today).otherwise(c("next_watch") + SILENCE)
+    return (
+        days.join(watches, on="day", how="left", maintain_order="left")
+        .with_columns(due=due, then=c("since").shift(-1).over("key").fill_null(EVER))
+        .select("key", "since", due=pl.when(c("due") < c("then")).then("due"))
+    )
+
+
+def _watches(calendar: MarketCalendar, day: date) -> tuple[int | None, int | None, int]:
+    """Today's watch and its end (None without a session), and the next business day's watch, epoch seconds."""
+    following = calendar.next_sofr_business_day(day)
+    next_watch = calendar.at_new_york(following, WATCH_FROM)
+    session = calendar.session(day)
+    if session is None or not calendar.is_sofr_business_day(day):
+        return None, None, next_watch
+    return calendar.at_new_york(day, WATCH_FROM), min(calendar.at_new_york(day, WATCH_TO), session[1]), next_watch
+
+
+def _percentiles(bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """Volume-weighted percentiles of the seconds [begin, tick) of each (tick, key): integers.
+
+    Percentile p is the first rate whose cumulative volume reaches p of the total, rounded to the basis point
+    (halves up), as the New York Fed publishes SOFR; null below `MIN_VOLUME_KUSD`.
+    """
+    rates = bars.select("key", "rate_e6").unique()
+    before = (
+        bars.sort("second")
+        .select("key", "rate_e6", "second", so_far=c("volume_kusd").cum_sum().over("key", "rate_e6"))
+        .sort("second")
+    )
+
+    def volume_before(edge: str) -> pl.Expr:
+        frame = wanted.select(second=c(edge) - 1, key="key", rate_e6="rate_e6", row="row").sort("second")
+        found = frame.join_asof(before, on="second", by=["key", "rate_e6"], check_sortedness=False)
+        return pl.lit(found.sort("row")["so_far"].fill_null(0))
+
+    wanted = asked.join(rates, on="key", how="inner").with_row_index("row")
+    volume = volume_before("tick") - volume_before("begin")
+    by_rate = wanted.with_columns(volume=volume).filter(c("volume") > 0).sort("tick", "key", "rate_e6")
+    return _of_volumes(by_rate, ["tick", "key"])
+
+
+def _daily_medians(bars: pl.DataFrame) -> pl.DataFrame:
+    """(value_date, key, median_e6) of every whole New York day."""
+    by_rate = (
+        bars.with_columns(value_date=new_york_dates(c("second") * MICROSECONDS_PER_SECOND))
+        .group_by("value_date", "key", "rate_e6")
+        .agg(volume=c("volume_kusd").sum())
+        .filter(c("volume") > 0)
+        .sort("value_date", "key", "rate_e6")
+    )
+    return _of_volumes(by_rate, ["value_date", "key"]).select("value_date", "key", "median_e6")
+
+
+def _of_volumes(by_rate: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """The percentiles of frames of (by, rate_e6, volume), sorted by rate."""
+    reached, total = c("volume").cum_sum() * 100, c("volume").sum()
+    half = UNITS_PER_RATE_BP // 2
+    percentiles = {
+        name: pl.when(total >= MIN_VOLUME_KUSD).then(
+            (c("rate_e6").filter(reached >= percent * total).first() + half)
+            // UNITS_PER_RATE_BP
+            * UNITS_PER_RATE_BP
+        )
+        for name, percent in _PERCENTILES.items()
+    }
+    return by_rate.group_by(by, maintain_order=True).agg(**percentiles, volume_kusd=total)
+
+
+def day_so_far(*, by_segment: bool = False) -> Traded:
+    """The window of the New York day so far."""
+    return Traded(None, by_segment)
+
+
+def last_half_hour(*, by_segment: bool = False) -> Traded:
+    """The window of the last 30 minutes."""
+    return replace(day_so_far(by_segment=by_segment), span_seconds=HALF_HOUR)
