@@ -31,9 +31,7 @@ UNKNOWN_STREAM = "unknown"
 _BOM: Final = b"\xef\xbb\xbf"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DECIMAL: Final = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_RFC3339: Final = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})"
-)
+_RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})")
 _CONTROL: Final = r"[\x00-\x1f\x7f-\x9f]"
 _WIRE_TYPES: Final[dict[Kind, Any]] = {
     Kind.TIMESTAMP: int | str | None,
@@ -116,9 +114,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._by_stream = {name: _StreamDecoder(stream) for name, stream in streams.STREAMS.items()}
-        self._peek = msgspec.json.Decoder(
-            msgspec.defstruct("Envelope", [("stream", str | None, None)])
-        ).decode
+        self._peek = msgspec.json.Decoder(msgspec.defstruct("Envelope", [("stream", str | None, None)])).decode
 
     def decode(self, batch: RawBatch) -> list[Decoded]:
         """The batch's events and rejects, an entry a stream; every payload is in exactly one of them."""
@@ -493,9 +489,7 @@ def _convert_units(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, tuple[R
         1.0 if unit == own else streams.UNIT_FACTORS.get((unit, own))
         for unit, own in zip(pairs["unit"], kept, strict=True)
     ]
-    pairs = pairs.with_columns(
-        own=pl.Series(kept, dtype=pl.String), factor=pl.Series(factors, dtype=pl.Float64)
-    )
+    pairs = pairs.with_columns(own=pl.Series(kept, dtype=pl.String), factor=pl.Series(factors, dtype=pl.Float64))
     joined = frame.join(pairs, on=["series", "unit"], how="left", maintain_order="left")
     refused = {
         row["row"]: (Reason.WRONG_UNIT, f"{row['series']} is kept in {row['own']}, and cannot be in {row['unit']}")

@@ -141,9 +141,7 @@ class TierStore:
             frames.clear()
         return Tiers(self._calendar, self._benchmarks, self._reference, self._repo_seconds)
 
-    def _add_prints(
-        self, tier: str, events: pl.DataFrame, shape: dict[str, pl.DataType], next_tick: int
-    ) -> None:
+    def _add_prints(self, tier: str, events: pl.DataFrame, shape: dict[str, pl.DataType], next_tick: int) -> None:
         if not events.is_empty():
             first_whole = -(-c("ts_us") // MICROSECONDS_PER_SECOND)
             prints = events.with_columns(tick=pl.max_horizontal(first_whole, pl.lit(next_tick)))

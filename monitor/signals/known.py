@@ -7,13 +7,18 @@ live run saw then.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from polars import col as c
 
+from monitor.calendar import DAYS_SCHEMA, FIRST_DATE, LAST_DATE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from monitor.calendar import MarketCalendar
 
 _ROW: Final = "row_of_the_asker"
 
@@ -64,3 +69,35 @@ def version_at(asked: pl.DataFrame, versions: pl.DataFrame, key: Sequence[str]) 
     rows = asked.with_row_index(_ROW).sort("tick")
     found = rows.join_asof(versions.sort("tick"), on="tick", by=list(key), check_sortedness=False)
     return found.sort(_ROW).drop(_ROW)
+
+
+def days_around(calendar: MarketCalendar, dates: pl.Series, reach: int = 10) -> pl.DataFrame:
+    """The calendar's days (as `MarketCalendar.days`) from `reach` days before the dates to `reach` after them."""
+    first, last = dates.min(), dates.max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        return pl.DataFrame(schema=DAYS_SCHEMA)
+    around = timedelta(days=reach)
+    return calendar.days(max(FIRST_DATE, first - around), min(LAST_DATE, last + around))
+
+
+def trailing_days(calendar: MarketCalendar, dates: pl.Series, count: int) -> pl.DataFrame:
+    """The SOFR business days before each date.
+
+    Args:
+        calendar: the market calendar.
+        dates: in any order, repeated or not.
+        count: how many business days back.
+
+    Returns:
+        `of` (one of the dates), `value_date` (a business day before it), `days_before` (1 to count).
+    """
+    days = days_around(calendar, dates, reach=2 * count + 10)
+    business = days.filter("sofr_business_day").select("sofr_index", value_date="date")
+    asked = days.filter(c("date").is_in(dates.implode())).select("sofr_index", of="date")
+    back = pl.DataFrame({"days_before": range(1, count + 1)}, schema={"days_before": pl.Int64()})
+    return (
+        asked.join(back, how="cross")
+        .with_columns(sofr_index=c("sofr_index") - c("days_before"))
+        .join(business, on="sofr_index")
+        .select("of", "value_date", "days_before")
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -28,7 +28,7 @@ ROW_COLUMNS: Final[dict[str, pl.DataType]] = {
 }
 """What every window's rows begin with; the window's own columns follow."""
 
-VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {"value": pl.Float64()}
+VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {"by_print": pl.Boolean(), "value": pl.Float64()}
 """What `evaluate` gives, after the label columns."""
 
 
@@ -36,19 +36,23 @@ class Window(ABC):
     """Which rows of the tiers a signal looks at, at a tick.
 
     A window is a pure function of the tiers: `rows` for a tick depends on nothing that becomes known later.
+
+    Attributes:
+        by_print: its rows are published values, one a value date, and a later row of the same value date is a
+            revision; otherwise a row stands from its tick to the next.
     """
+
+    by_print: ClassVar[bool] = False
 
     @abstractmethod
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """The ticks in (after, upto] at which a row changes: Int64, sorted, distinct."""
 
     @abstractmethod
-    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
-        """The rows that change at these ticks: `ROW_COLUMNS` and the window's own.
+    def rows(self, at: Evaluation) -> pl.DataFrame:
+        """The rows that change at the ticks of `at`: `ROW_COLUMNS` and the window's own.
 
-        Args:
-            tiers: what is known; what became known after a tick must not show in its rows.
-            ticks: Int64, sorted, distinct; ticks at which nothing changes give no row.
+        What became known after a tick must not show in its rows. Ticks at which nothing changes give no row.
         """
 
 
@@ -60,7 +64,6 @@ class View:
         window: where the rows come from.
         labels: label to String expression over the window's columns; null: the label set has no such label.
         where: which of the window's rows the signal is for.
-        value: where the expression over this window's columns differs from the signal's own.
     """
 
     window: Window
@@ -84,6 +87,7 @@ class Signal:
         value: Float64 expression over a window's columns: integers until the last division; null: absent.
         thresholds: rows in order; the first whose `applies` is true is a label set's.
         window_help: the windows, for people.
+        headline: whether its segment's score is made of it, and its segment is blind when it is.
     """
 
     name: str
@@ -97,6 +101,7 @@ class Signal:
     value: pl.Expr
     window_help: str
     thresholds: tuple[ThresholdRow, ...] = ()
+    headline: bool = False
 
     @property
     def alert(self) -> str:
@@ -129,29 +134,39 @@ def camel_case(name: str) -> str:
 
 
 class Evaluation:
-    """Evaluates signals at the same ticks, and computes each window's rows once for all of them."""
+    """What is known, the ticks to look at, and each window's rows there, computed once for all who ask.
+
+    Attributes:
+        tiers: what is known.
+        ticks: Int64 epoch seconds, sorted and distinct.
+    """
 
     def __init__(self, tiers: Tiers, ticks: pl.Series) -> None:
-        self._tiers, self._ticks = tiers, ticks
+        self.tiers, self.ticks = tiers, ticks
         self._rows: dict[Window, pl.DataFrame] = {}
 
-    def __call__(self, signal: Signal) -> pl.DataFrame:
-        """The signal's change points: `evaluate` says how."""
+    def rows(self, window: Window) -> pl.DataFrame:
+        """The window's rows at these ticks."""
+        if window not in self._rows:
+            self._rows[window] = window.rows(self)
+        return self._rows[window]
+
+    def values(self, signal: Signal) -> pl.DataFrame:
+        """The signal's change points, as `evaluate` describes them."""
         parts = [self._view(signal, view) for view in signal.over]
-        return pl.concat(parts).sort("tick", "value_date", *signal.labels, nulls_last=False)
+        return pl.concat(parts).sort("tick", "value_date", *signal.labels)
 
     def _view(self, signal: Signal, view: View) -> pl.DataFrame:
-        if view.window not in self._rows:
-            self._rows[view.window] = view.window.rows(self._tiers, self._ticks)
+        labels = {name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels}
+        value = pl.when(~c("blind")).then(signal.value.cast(pl.Float64))
         return (
-            self._rows[view.window]
+            self.rows(view.window)
             .filter(view.where)
             .select(
-                **{name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels},
-                tick="tick",
-                value_date="value_date",
-                blind="blind",
-                value=pl.when(~c("blind")).then(signal.value.cast(pl.Float64)),
+                **labels,
+                **{name: c(name) for name in ROW_COLUMNS},
+                by_print=pl.lit(value=view.window.by_print),
+                value=value,
             )
         )
 
@@ -168,7 +183,7 @@ def evaluate(signal: Signal, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
         The label columns (String) and `VALUE_COLUMNS`, by tick, value date and labels. A null value is absent
         (too little data, a blank field, off session), or blind where `blind` says so.
     """
-    return Evaluation(tiers, ticks)(signal)
+    return Evaluation(tiers, ticks).values(signal)
 
 
 def change_ticks(signals: Iterable[Signal], tiers: Tiers, after: int, upto: int) -> pl.Series:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
 
-from monitor.engine.tiers import BENCHMARK_KEY, EVER, Tiers
-from monitor.signals.known import in_force, version_at
+from monitor.calendar import NEW_YORK
+from monitor.engine.tiers import BENCHMARK_KEY, EVER
+from monitor.signals.known import days_around, in_force, trailing_days, version_at
 from monitor.signals.model import ROW_COLUMNS, Window
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from monitor.calendar import MarketCalendar
+    from monitor.engine.tiers import Tiers
+    from monitor.signals.model import Evaluation
 
 TRAILING_PRINTS: Final = 20
 """A benchmark is compared with this many earlier value dates."""
@@ -49,30 +50,33 @@ class Published(Window):
     """Benchmarks, with the reference rates in force on their value dates.
 
     Attributes:
-        timed_out: the benchmarks that are blind when overdue.
+        timed_out: the benchmarks that are blind when overdue; the others are then absent.
     """
 
+    by_print: ClassVar[bool] = True
     timed_out: frozenset[str]
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """Prints, reference prints, and noons at which a benchmark falls overdue."""
-        overdue = self._spells(tiers)["due"].filter(self._spells(tiers)["overdue"])
+        overdue = self._spells(tiers).filter("overdue")["due"]
         ticks = pl.concat([tiers.benchmarks["tick"], tiers.reference["tick"], overdue.alias("tick")])
         return ticks.filter(ticks.is_between(after, upto, closed="right")).unique().sort()
 
-    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+    def rows(self, at: Evaluation) -> pl.DataFrame:
         """The value dates that a print or a reference rate touches at these ticks, and those overdue."""
+        tiers, ticks = at.tiers, at.ticks
         spells = self._spells(tiers)
         touched = self._touched(tiers, ticks)
         touched = version_at(touched, tiers.benchmarks, BENCHMARK_KEY)
         touched = _with_references(touched, tiers.reference).rename({"rate_e6": "median_e6"})
         touched = _with_trailing(touched, tiers)
         touched = version_at(touched, spells.select("instrument", "tick", "due"), ["instrument"])
-        late = c("due") <= c("tick")
+        timed_out = c("instrument").is_in(list(self.timed_out))
+        late = timed_out & (c("due") <= c("tick"))
         truncated = 100 * c("volume_kusd") < WHOLE_VOLUME_PERCENT * c("trailing_volume_kusd")
         touched = touched.with_columns(blind=(late | truncated).fill_null(value=False))
         overdue = spells.filter("overdue", c("due").is_in(ticks.implode())).select(
-            "instrument", tick="due", value_date="awaited", blind=pl.lit(value=True)
+            "instrument", tick="due", value_date="awaited", blind=timed_out
         )
         rows = pl.concat([touched, overdue], how="diagonal")
         return rows.select(*ROW_COLUMNS, *PUBLISHED_COLUMNS).sort("tick", "value_date", "instrument")
@@ -95,17 +99,16 @@ class Published(Window):
 
         Columns: instrument, tick (of the print), awaited (the next value date), due (epoch seconds), overdue.
         """
-        prints = tiers.benchmarks.filter(c("instrument").is_in(list(self.timed_out)))
         newest = c("value_date").cum_max().over("instrument")
         known_before = newest.shift(1).over("instrument")
         # At one tick several value dates may come; only the newest of them waits for the next.
         prints = (
-            prints.sort("tick", "value_date")
+            tiers.benchmarks.sort("tick", "value_date")
             .with_columns(newest=newest, before=known_before)
             .filter(c("before").is_null() | (c("newest") > c("before")))
             .unique(["instrument", "tick"], keep="last", maintain_order=True)
         )
-        days = _due(tiers.calendar, prints["value_date"].unique().to_list())
+        days = _due(tiers.calendar, prints["value_date"])
         return prints.join(days, on="value_date", how="left", maintain_order="left").select(
             "instrument",
             "tick",
@@ -127,6 +130,7 @@ class PublishedPair(Window):
         right: an instrument, for example `TGCR`.
     """
 
+    by_print: ClassVar[bool] = True
     published: Published
     left: str
     right: str
@@ -135,12 +139,12 @@ class PublishedPair(Window):
         """The ticks of the window; one at which neither side changes gives no row."""
         return self.published.ticks(tiers, after, upto)
 
-    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+    def rows(self, at: Evaluation) -> pl.DataFrame:
         """A row a value date that either side changes; null where the other is not known; blind if either is."""
-        moved = self.published.rows(tiers, ticks).filter(c("instrument").is_in([self.left, self.right]))
+        moved = at.rows(self.published).filter(c("instrument").is_in([self.left, self.right]))
         blind = moved.group_by("tick", "value_date").agg(c("blind").any())
         sides = [
-            version_at(blind.with_columns(instrument=pl.lit(side)), tiers.benchmarks, BENCHMARK_KEY)
+            version_at(blind.with_columns(instrument=pl.lit(side)), at.tiers.benchmarks, BENCHMARK_KEY)
             for side in (self.left, self.right)
         ]
         return (
@@ -156,15 +160,16 @@ class PublishedPair(Window):
         )
 
 
-def _due(calendar: MarketCalendar, value_dates: list[date]) -> pl.DataFrame:
-    """For each value date: the next one, and when that one is overdue."""
-    rows = []
-    for day in value_dates:
-        awaited = calendar.next_sofr_business_day(day)
-        due = calendar.at_new_york(calendar.next_sofr_business_day(awaited), DUE)
-        rows.append((day, awaited, due))
-    shape = {"value_date": pl.Date(), "awaited": pl.Date(), "due": pl.Int64()}
-    return pl.DataFrame(rows, schema=shape, orient="row")
+def _due(calendar: MarketCalendar, value_dates: pl.Series) -> pl.DataFrame:
+    """For each value date: the next one (`awaited`), and the epoch second at which that one is overdue (`due`)."""
+    days = days_around(calendar, value_dates)
+    following = days.select(awaited="date", day="publication_date")
+    due = c("day").dt.combine(DUE).dt.replace_time_zone(NEW_YORK).dt.epoch("s")
+    return (
+        days.select(value_date="date", awaited="publication_date")
+        .join(following, on="awaited")
+        .select("value_date", "awaited", due=due)
+    )
 
 
 def _with_references(rows: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
@@ -177,17 +182,7 @@ def _with_trailing(rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
     if rows.is_empty():
         empty = pl.lit(None, pl.Float64)
         return rows.with_columns(trailing_spread_e6=empty, trailing_volume_kusd=empty)
-    calendar = tiers.calendar
-    value_dates = rows["value_date"].unique().to_list()
-    back = pl.DataFrame(
-        [
-            (day, calendar.add_sofr_business_days(day, -n), n)
-            for day in value_dates
-            for n in range(TRAILING_REACH, 0, -1)
-        ],
-        schema={"of": pl.Date(), "value_date": pl.Date(), "days_before": pl.Int64()},
-        orient="row",
-    )
+    back = trailing_days(tiers.calendar, rows["value_date"], TRAILING_REACH)
     asked = rows.select("tick", "instrument", of="value_date").join(back, on="of", how="left")
     earlier = version_at(asked, tiers.benchmarks, BENCHMARK_KEY).filter(c("rate_e6").is_not_null())
     earlier = in_force(earlier, tiers.reference, "IORB", "iorb_e6").sort("days_before", descending=True)

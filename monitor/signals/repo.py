@@ -76,7 +76,6 @@ def _rows(
         warning=warning,
         critical=critical,
         overrides=overrides,
-        by_print=True,
         notify=notify,
     )
     trades = replace(
@@ -84,7 +83,6 @@ def _rows(
         id="trades",
         applies=c("window").is_not_null(),
         applies_to="trades of general collateral, the day so far and the last 30 minutes",
-        by_print=False,
         hold_in=ten_minutes,
         hold_out=ten_minutes,
     )
@@ -115,6 +113,7 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
         Signal(
             name="repo_spread_bp",
             segment=SEGMENT,
+            headline=True,
             title="Repo spread to IORB",
             help="How much dearer overnight cash against Treasuries is than reserves at the Fed.",
             formula="100 * (volume-weighted median rate - IORB in force on the value date)",
@@ -137,6 +136,7 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
         Signal(
             name="repo_tail_bp",
             segment=SEGMENT,
+            headline=True,
             title="Repo tail",
             help="How much more than the middle the dearest hundredth of the volume pays.",
             formula="100 * (99th percentile - median)",
@@ -158,6 +158,7 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
         Signal(
             name="repo_dispersion_bp",
             segment=SEGMENT,
+            headline=True,
             title="Repo dispersion",
             help="How unevenly the middle half of the volume pays.",
             formula="100 * (75th percentile - 25th percentile)",
@@ -179,6 +180,7 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
         Signal(
             name="repo_corridor_bp",
             segment=SEGMENT,
+            headline=True,
             title="Repo above the corridor",
             help="How far the median rate stands above the top of the Fed's target range.",
             formula="100 * (median - top of the target range in force on the value date)",

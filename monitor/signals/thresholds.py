@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from monitor.calendar import FLAG_ORDER
@@ -80,8 +81,6 @@ class ThresholdRow:
             flag that the row names wins, in the order Y, Q, M, C. Exits are the row's own.
         hold_in: before a level is entered.
         hold_out: before it is left.
-        by_print: the level follows published values in the order of their value dates (a revision takes the
-            place of what it revises); otherwise it follows the clock.
         low_is_bad: thresholds are undershot.
         notify: who is told.
     """
@@ -96,7 +95,6 @@ class ThresholdRow:
     overrides: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     hold_in: Hold = AT_ONCE
     hold_out: Hold = AT_ONCE
-    by_print: bool = False
     low_is_bad: bool = False
     notify: Notify = Notify.ON_CALL
 
@@ -104,8 +102,6 @@ class ThresholdRow:
         unknown = set(self.overrides) - {str(flag) for flag in FLAG_ORDER}
         if unknown:
             raise ValueError(f"threshold row {self.id}: {sorted(unknown)} is no calendar flag (C, M, Q, Y)")
-        if self.by_print and (self.hold_in.seconds or self.hold_out.seconds):
-            raise ValueError(f"threshold row {self.id}: published values are held by prints, not by seconds")
         sign = self.sign
         edges = [edge for edge in (self.warning, self.critical) if edge is not None]
         for edge in edges:
@@ -116,7 +112,7 @@ class ThresholdRow:
         enters = {"default": tuple(edge.enter for edge in edges)} | dict(self.overrides)
         for name, values in enters.items():
             anchors = [value for value in (self.calm, *values) if value is not None]
-            if any(sign * a >= sign * b for a, b in zip(anchors, anchors[1:], strict=False)):
+            if any(sign * a >= sign * b for a, b in pairwise(anchors)):
                 raise ValueError(
                     f"threshold row {self.id} ({name}): calm, warning and critical must be in strict order, "
                     f"not {anchors}"

@@ -15,10 +15,10 @@ import polars as pl
 from polars import col as c
 
 from monitor import streams
-from monitor.calendar import FIRST_DATE, LAST_DATE, new_york_dates
+from monitor.calendar import FIRST_DATE, LAST_DATE, NEW_YORK, new_york_dates
 from monitor.engine.repo_bars import merge_bars
-from monitor.engine.tiers import EVER, Tiers
-from monitor.signals.known import in_force
+from monitor.engine.tiers import EVER
+from monitor.signals.known import days_around, in_force, trailing_days
 from monitor.signals.model import ROW_COLUMNS, Window
 from monitor.signals.published import TRAILING_PRINTS, TRAILING_REACH
 from monitor.signals.thresholds import SECONDS_PER_MINUTE
@@ -26,6 +26,8 @@ from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from monitor.calendar import MarketCalendar
+    from monitor.engine.tiers import Tiers
+    from monitor.signals.model import Evaluation
 
 HALF_HOUR: Final = 30 * SECONDS_PER_MINUTE
 MIN_VOLUME_KUSD: Final = 5 * streams.KUSD_PER_BUSD
@@ -73,19 +75,17 @@ class Traded(Window):
         every = pl.concat([self._moves(bars, tiers.calendar)["tick"], _gaps(bars, tiers.calendar)["due"]])
         return every.filter(every.is_between(after, upto, closed="right")).unique().sort()
 
-    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+    def rows(self, at: Evaluation) -> pl.DataFrame:
         """The keys whose window changes at these ticks, in session; all of them absent at its end."""
-        bars = self.bars(tiers)
-        if bars.is_empty() or ticks.is_empty():
+        bars, calendar = self.bars(at.tiers), at.tiers.calendar
+        if bars.is_empty():
             return _no_rows()
-        at = ticks.implode()
-        gaps = _gaps(bars, tiers.calendar)
-        silent = gaps.filter(c("due").is_in(at)).select("key", tick="due")
-        moved = self._moves(bars, tiers.calendar).filter(c("tick").is_in(at))
-        asked = pl.concat([moved, silent]).unique().sort("tick", "key")
-        return self.at(tiers, asked)
+        now = at.ticks.implode()
+        silent = _gaps(bars, calendar).filter(c("due").is_in(now)).select(c("due").alias("tick"), "key")
+        moved = self._moves(bars, calendar).filter(c("tick").is_in(now))
+        return self.look(at.tiers, pl.concat([moved, silent]).unique().sort("tick", "key"))
 
-    def at(self, tiers: Tiers, asked: pl.DataFrame) -> pl.DataFrame:
+    def look(self, tiers: Tiers, asked: pl.DataFrame) -> pl.DataFrame:
         """The windows of these keys at these ticks.
 
         Args:
@@ -144,16 +144,7 @@ class Traded(Window):
     def _with_trailing(self, rows: pl.DataFrame, bars: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
         """The median spread of the trailing days, fixed at the start of each row's session."""
         asked = rows.select("value_date", "key", tick="session_start").unique().drop_nulls()
-        calendar = tiers.calendar
-        back = pl.DataFrame(
-            [
-                (day, calendar.add_sofr_business_days(day, -n), n)
-                for day in asked["value_date"].unique().to_list()
-                for n in range(TRAILING_REACH, 0, -1)
-            ],
-            schema={"of": pl.Date(), "value_date": pl.Date(), "days_before": pl.Int64()},
-            orient="row",
-        )
+        back = trailing_days(tiers.calendar, asked["value_date"], TRAILING_REACH)
         daily = _daily_medians(bars)
         earlier = asked.rename({"value_date": "of"}).join(back, on="of").join(daily, on=["value_date", "key"])
         earlier = in_force(earlier, tiers.reference, "IORB", "iorb_e6").sort("days_before", descending=True)
@@ -183,18 +174,20 @@ class TradedPair(Window):
         """The ticks of the window; one at which neither side changes gives no row."""
         return self.traded.ticks(tiers, after, upto)
 
-    def rows(self, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
+    def rows(self, at: Evaluation) -> pl.DataFrame:
         """A row a right side, where either side changes; blind if either side is."""
-        moved = self.traded.rows(tiers, ticks).select("tick", "key")
+        moved = at.rows(self.traded).select("tick", "key")
         is_right = ~c("key").is_in(list(GENERAL_COLLATERAL)) if self.right is None else c("key") == self.right
         rights = moved.filter(is_right)
         # A move of the left side moves the pair with every right side that has traded by then.
-        seen = self.traded.bars(tiers).group_by("key").agg(first=c("second").min()).filter(is_right)
+        seen = self.traded.bars(at.tiers).group_by("key").agg(first=c("second").min()).filter(is_right)
         by_left = moved.filter(c("key") == self.left).select("tick").join(seen, how="cross")
         rights = pl.concat([rights, by_left.filter(c("first") < c("tick")).select("tick", "key")]).unique()
         lefts = rights.select("tick", key=pl.lit(self.left)).unique()
         both = [
-            self.traded.at(tiers, side.sort("tick", "key")).select("tick", "value_date", "key", "median_e6", "blind")
+            self.traded.look(at.tiers, side.sort("tick", "key")).select(
+                "tick", "value_date", "key", "median_e6", "blind"
+            )
             for side in (lefts, rights)
         ]
         return (
@@ -247,11 +240,7 @@ def _gaps(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
     days = seconds.with_columns(
         day=new_york_dates((c("since") - 1) * MICROSECONDS_PER_SECOND).clip(FIRST_DATE, LAST_DATE)
     )
-    watches = pl.DataFrame(
-        [(day, *_watches(calendar, day)) for day in days["day"].unique().to_list()],
-        schema={"day": pl.Date(), "watch": pl.Int64(), "until": pl.Int64(), "next_watch": pl.Int64()},
-        orient="row",
-    )
+    watches = _watches(calendar, days["day"])
     today = pl.max_horizontal("since", "watch") + SILENCE
     due = pl.when(today <= c("until")).then(today).otherwise(c("next_watch") + SILENCE)
     return (
@@ -261,14 +250,19 @@ def _gaps(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
     )
 
 
-def _watches(calendar: MarketCalendar, day: date) -> tuple[int | None, int | None, int]:
-    """Today's watch and its end (None without a session), and the next business day's watch, epoch seconds."""
-    following = calendar.next_sofr_business_day(day)
-    next_watch = calendar.at_new_york(following, WATCH_FROM)
-    session = calendar.session(day)
-    if session is None or not calendar.is_sofr_business_day(day):
-        return None, None, next_watch
-    return calendar.at_new_york(day, WATCH_FROM), min(calendar.at_new_york(day, WATCH_TO), session[1]), next_watch
+def _watches(calendar: MarketCalendar, dates: pl.Series) -> pl.DataFrame:
+    """For each day: when its watch begins and ends (null without one), and when the next business day's begins.
+
+    Columns: day, watch, until, next_watch (epoch seconds).
+    """
+    begins = c("date").dt.combine(WATCH_FROM).dt.replace_time_zone(NEW_YORK).dt.epoch("s")
+    ends = c("date").dt.combine(WATCH_TO).dt.replace_time_zone(NEW_YORK).dt.epoch("s")
+    watched = c("sofr_business_day") & c("session_end").is_not_null()
+    days = days_around(calendar, dates).with_columns(
+        watch=pl.when(watched).then(begins), until=pl.when(watched).then(pl.min_horizontal(ends, "session_end"))
+    )
+    following = days.select(publication_date="date", next_watch="watch")
+    return days.join(following, on="publication_date").select("watch", "until", "next_watch", day="date")
 
 
 def _percentiles(bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
@@ -313,9 +307,7 @@ def _of_volumes(by_rate: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     half = UNITS_PER_RATE_BP // 2
     percentiles = {
         name: pl.when(total >= MIN_VOLUME_KUSD).then(
-            (c("rate_e6").filter(reached >= percent * total).first() + half)
-            // UNITS_PER_RATE_BP
-            * UNITS_PER_RATE_BP
+            (c("rate_e6").filter(reached >= percent * total).first() + half) // UNITS_PER_RATE_BP * UNITS_PER_RATE_BP
         )
         for name, percent in _PERCENTILES.items()
     }

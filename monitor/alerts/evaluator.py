@@ -1,0 +1,211 @@
+"""From the values of signals to steps and alert transitions: the one evaluator.
+
+It keeps what the next tick needs: of window values the last change point of every label set, and of published
+values all of them, so that a revision can take the place of what it revises and later levels be told anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from polars import col as c
+
+from monitor.alerts.levels import LEVEL_COLUMNS, RULE_COLUMNS, fold
+from monitor.alerts.rules import in_force, with_rules
+from monitor.alerts.teller import Teller
+from monitor.results import STEP_COLUMNS, Level, Output, label_columns
+from monitor.signals import label_names
+from monitor.signals.model import VALUE_COLUMNS
+from monitor.streams import MICROSECONDS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from monitor.calendar import MarketCalendar
+    from monitor.signals.model import Signal
+
+_KEY_SEPARATOR: Final = "\x1f"  # no label has a control character
+_NO_LABEL: Final = "\x1e"
+
+_MARKS: Final[dict[str, pl.DataType]] = {
+    "is_step": pl.Boolean(),  # something changed: it goes to the sinks
+    "is_newest": pl.Boolean(),  # it is of the newest value date of its label set
+    "is_retold": pl.Boolean(),  # it stands among several value dates of its label set at one tick
+}
+
+
+class Evaluator:
+    """Levels, steps and transitions of a catalogue's signals, tick after tick.
+
+    The same values give the same results however their ticks are cut into calls of `advance`.
+    """
+
+    def __init__(self, signals: Sequence[Signal], calendar: MarketCalendar) -> None:
+        self._signals = tuple(signals)
+        self._calendar = calendar
+        self._labels = label_names(signals)
+        self._point = (
+            {"key": pl.String(), "signal": pl.String()} | label_columns(self._labels) | VALUE_COLUMNS | RULE_COLUMNS
+        )
+        folded = self._point | LEVEL_COLUMNS
+        self._last = pl.DataFrame(schema=folded)  # window values: the last change point of each key
+        self._prints = pl.DataFrame(schema=folded)  # published values: the newest version of each value date
+        # The newest telling of each key, as the sinks know it.
+        self._standing = pl.DataFrame(schema=folded | {"level": pl.Int8()} | _MARKS)
+        self._teller = Teller(signals, self._labels)
+
+    @property
+    def step_shape(self) -> dict[str, pl.DataType]:
+        """The columns of the frames of steps."""
+        return STEP_COLUMNS | label_columns(self._labels)
+
+    def advance(self, values: Mapping[str, pl.DataFrame], until: int) -> Output:
+        """Take in the change points of all signals up to a tick.
+
+        Args:
+            values: by signal, what `evaluate` gave for all ticks after the last call's `until` and up to this one.
+            until: the newest tick run, epoch seconds; every value stands until then.
+        """
+        points = self._points(values)
+        windows = self._of_windows(points.filter(~c("by_print")), until)
+        told = pl.concat([windows, *self._of_prints(points.filter("by_print"), until)])
+        told = told.sort("tick", "signal", *self._labels, "value_date", maintain_order=True)
+        transitions = self._teller.tell(told, self._standing)
+        self._standing = pl.concat([self._standing, told.filter("is_newest")]).unique(
+            "key", keep="last", maintain_order=True
+        )
+        flags = self._calendar.flags(self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
+        return Output(
+            until=until,
+            steps=told.filter("is_step").select(*self.step_shape),
+            transitions=tuple(transitions),
+            thresholds=tuple(in_force(self._signals, flags)),
+        )
+
+    def _points(self, values: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """All change points with their keys and rules, in the order of ticks.
+
+        What was absent or blind before it ever had a value says nothing, and is left out.
+        """
+        parts = [pl.DataFrame(schema=self._point)]
+        for signal in self._signals:
+            frame = with_rules(values[signal.name], signal, self._calendar)
+            labels = [
+                (c(name) if name in signal.labels else pl.lit(None, pl.String)).alias(name) for name in self._labels
+            ]
+            parts.append(
+                frame.with_columns(*labels, signal=pl.lit(signal.name))
+                .with_columns(key=self._key())
+                .select(*self._point)
+            )
+        points = pl.concat(parts).sort("tick", "key", "value_date")
+        has_value = c("value").is_not_null().cum_max().over("key")
+        return points.filter(has_value | c("key").is_in(self._standing["key"].implode()))
+
+    def _key(self) -> pl.Expr:
+        """A label set as one word."""
+        labels = [c(name).fill_null(_NO_LABEL) for name in self._labels]
+        return pl.concat_str("signal", *labels, separator=_KEY_SEPARATOR)
+
+    def _of_windows(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
+        """What becomes of window values: each follows the one before it in time."""
+        folded = _with_level(fold(points, self._last, until, self._calendar))
+        base = folded.filter(~c("is_hold_end")).select(self._last.columns)
+        latches = folded.select("key", "warning", "critical").unique("key", keep="last", maintain_order=True)
+        self._last = (
+            pl.concat([self._last, base]).unique("key", keep="last", maintain_order=True)
+            .update(latches, on="key")
+        )  # fmt: skip
+        return self._marked(folded, is_step=_differs(folded, self._standing))
+
+    def _of_prints(self, points: pl.DataFrame, until: int) -> Iterator[pl.DataFrame]:
+        """What becomes of published values: each follows the one of the value date before it.
+
+        Ticks at which every label set moves on to a new value date go together; a tick with a revision, or with
+        several value dates of one label set, goes by itself.
+        """
+        if points.is_empty():
+            return
+        newest = self._prints.group_by("key").agg(newest=c("value_date").max())
+        sound = pl.when(~c("blind")).then("value_date")
+        points = points.join(newest, on="key", how="left", maintain_order="left").with_columns(
+            newest=pl.max_horizontal("newest", sound.cum_max().shift(1).over("key"))
+        )
+        # The running maximum carries on where a blind row left a hole.
+        points = points.with_columns(c("newest").forward_fill().over("key"))
+        several = pl.len().over("key", "tick") > 1
+        awkward = ((c("value_date") <= c("newest")).fill_null(value=False) | several).max().over("tick")
+        points = points.with_columns(awkward=awkward).with_columns(
+            part=pl.when("awkward").then(c("tick").rank("dense")).otherwise(0).rle_id()
+        )
+        for part in points.partition_by("part", maintain_order=True):
+            rows = part.select(*self._point)
+            yield self._retold(rows, until) if part["awkward"][0] else self._moved_on(rows, until)
+
+    def _moved_on(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
+        """Published values that all are of a newer value date than the one before."""
+        before = self._prints.sort("value_date").unique("key", keep="last", maintain_order=True)
+        folded = _with_level(fold(points, before, until, self._calendar))
+        said = c("value").is_not_null() | c("blind")
+        # The first row of a key follows what stands of it; absence after absence is no news.
+        standing = self._standing.select("key", stood=said)
+        folded = folded.join(standing, on="key", how="left", maintain_order="left")
+        was_said = said.shift(1).over("key").fill_null(c("stood").fill_null(value=False))
+        folded = folded.with_columns(is_step=said | was_said)
+        self._prints = pl.concat([self._prints, folded.filter(~c("blind")).select(self._prints.columns)])
+        return self._marked(folded, is_step=c("is_step"))
+
+    def _retold(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
+        """Published values of one tick, of which some take the place of earlier versions: levels from there on anew."""
+        version = ["key", "value_date"]
+        first = points.group_by("key").agg(first=c("value_date").min())
+        known = self._prints.join(first, on="key")
+        before = known.filter(c("value_date") < c("first")).sort("value_date").unique("key", keep="last")
+        after = known.filter(c("value_date") >= c("first")).select(*self._point)
+        kept = after.join(points, on=version, how="anti")
+        order = pl.concat([kept, points]).sort("key", "value_date", "blind")
+        folded = _with_level(fold(order, before, until, self._calendar)).with_columns(tick=points["tick"][0])
+
+        old = _with_level(self._prints).select(*version, old_value="value", old_level="level", known=pl.lit(value=True))
+        folded = folded.join(old, on=version, how="left", maintain_order="left").with_columns(
+            same=c("value").eq_missing(c("old_value")) & c("level").eq_missing(c("old_level")) & ~c("blind")
+        )
+        replaced = folded.filter(~c("blind"))
+        self._prints = pl.concat(
+            [self._prints.join(replaced, on=version, how="anti"), replaced.select(self._prints.columns)]
+        )
+        is_touched = points.select(*version, is_touched=pl.lit(value=True))
+        folded = folded.join(is_touched, on=version, how="left", maintain_order="left").with_columns(
+            is_newest=c("value_date") == c("value_date").max().over("key")
+        )
+        told = folded.filter(
+            ~c("same").fill_null(value=False) | c("is_touched").fill_null(value=False) | c("is_newest")
+        )
+        return self._marked(told, is_step=~(c("same") & c("known").fill_null(value=False)), is_retold=True)
+
+    def _marked(self, folded: pl.DataFrame, *, is_step: pl.Expr, is_retold: bool = False) -> pl.DataFrame:
+        marks = {"is_step": is_step, "is_retold": pl.lit(is_retold)}
+        if "is_newest" not in folded.columns:
+            marks["is_newest"] = pl.lit(value=True)
+        return folded.with_columns(**marks).select(self._standing.columns)
+
+
+def _with_level(folded: pl.DataFrame) -> pl.DataFrame:
+    """The latches as a level; null where no thresholds apply."""
+    level = pl.when("critical").then(int(Level.CRITICAL)).when("warning").then(int(Level.WARNING)).otherwise(0)
+    return folded.with_columns(level=pl.when(c("row").is_not_null()).then(level).cast(pl.Int8))
+
+
+def _differs(folded: pl.DataFrame, standing: pl.DataFrame) -> pl.Expr:
+    """Whether a row's value, blindness or level is another than that of the row before it, or of what stands."""
+    before = folded.select("key").join(
+        standing.select("key", "value", "blind", "level"), on="key", how="left", maintain_order="left"
+    )
+    is_first = c("key").is_first_distinct()
+
+    def differs(name: str) -> pl.Expr:
+        previous = pl.when(is_first).then(pl.lit(before[name])).otherwise(c(name).shift(1))
+        return c(name).ne_missing(previous)
+
+    return differs("value") | differs("blind") | differs("level")

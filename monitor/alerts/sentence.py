@@ -1,0 +1,68 @@
+"""A transition in a sentence for people: the number with its unit, the level, since when, the threshold."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from monitor.calendar import NEW_YORK
+from monitor.results import BLIND, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.signals.model import Signal
+
+_ZONE: Final = ZoneInfo(NEW_YORK)
+_WHOLE: Final = 10
+"""From this size on a number is told without decimals."""
+
+
+def sentence(
+    signal: Signal,
+    labels: Mapping[str, str],
+    state: str,
+    since: int,
+    value: float | None,
+    threshold: float | None,
+    value_date: date | None,
+) -> str:
+    """What happened.
+
+    Args:
+        signal: whose level changed.
+        labels: where.
+        state: the word of the state that begins.
+        since: since when, epoch seconds.
+        value: in the signal's unit; None while blind.
+        threshold: the edge that was crossed; None into and out of blindness.
+        value_date: the day that the value is for.
+    """
+    where = ", ".join(labels.values())
+    subject = f"{signal.title} {where}".strip()
+    when = f"{new_york(since)} New York"
+    if state == BLIND:
+        return f"{subject}: no sound data since {when}; its level stays until there is."
+    said = "no value" if value is None else quantity(value, signal.unit)
+    said += f" for {value_date}" if value_date else ""
+    crossed = "" if threshold is None else f" (threshold {quantity(threshold, signal.unit)})"
+    verb = "calm again" if state == Level.CALM.word else state
+    return f"{subject}: {said}, {verb} since {when}{crossed}."
+
+
+def new_york(epoch_second: int) -> str:
+    """An event time as New York's clocks show it."""
+    return datetime.fromtimestamp(epoch_second, UTC).astimezone(_ZONE).strftime("%Y-%m-%d %H:%M")
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number with its unit and as many digits as mean something.
+
+    >>> quantity(217.0, "bp"), quantity(4.5, "bp"), quantity(0.5, "ratio")
+    ('217 bp', '4.5 bp', '50 %')
+    """
+    if unit == "ratio":
+        return f"{100 * value:.0f} %"
+    digits = 0 if abs(value) >= _WHOLE or value == int(value) else 1
+    return f"{value:,.{digits}f} {unit}"
