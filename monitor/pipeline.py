@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from polars import col as c
+
 from monitor.alerts.evaluator import Evaluator
 from monitor.engine.decode import Decoded, Decoder
 from monitor.engine.tiers import TierStore
@@ -86,7 +88,8 @@ class Pipeline:
             some = ticks.slice(first, self._ticks_at_once)
             rest = ticks.len() - first - some.len()
             evaluation = Evaluation(tiers, some)
-            values = {signal.name: evaluation.values(signal) for signal in self._signals}
+            # Without a tick no value changes, but a hold may come to its end.
+            values = {s.name: evaluation.values(s) for s in self._signals} if some.len() else {}
             until = some[-1] if rest else upto
             output = self._evaluator.advance(values, until)
             self._ran = until
@@ -97,12 +100,11 @@ class Pipeline:
 
     def _take_in(self, decoded: Decoded) -> Ingested:
         late = self._store.add(decoded, self._ran + 1) if decoded.events.height else 0
-        first = last = None
+        first: int | None = None
+        last: int | None = None
         if decoded.events.height:
-            first, last = decoded.events["ts_us"].min(), decoded.events["ts_us"].max()
-            if not isinstance(first, int) or not isinstance(last, int):
-                raise TypeError("event times must be integer microseconds")
-            self._newest_us = max(last, self._newest_us or last)
+            first, last = decoded.events.select(first=c("ts_us").min(), last=c("ts_us").max()).row(0)
+            self._newest_us = max(filter(None, (last, self._newest_us)))
         rejects = tuple(
             RejectedEvent(r.stream, r.reason, r.detail, r.source, f"{r.partition}:{r.offset}", r.raw)
             for r in decoded.rejects

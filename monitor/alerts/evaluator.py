@@ -64,7 +64,8 @@ class Evaluator:
         """Take in the change points of all signals up to a tick.
 
         Args:
-            values: by signal, what `evaluate` gave for all ticks after the last call's `until` and up to this one.
+            values: by signal, what `evaluate` gave for all ticks after the last call's `until` and up to this one; a
+                signal that is not in it did not change.
             until: the newest tick run, epoch seconds; every value stands until then.
         """
         points = self._points(values)
@@ -90,6 +91,8 @@ class Evaluator:
         """
         parts = [pl.DataFrame(schema=self._point)]
         for signal in self._signals:
+            if signal.name not in values:
+                continue
             frame = with_rules(values[signal.name], signal, self._calendar)
             labels = [
                 (c(name) if name in signal.labels else pl.lit(None, pl.String)).alias(name) for name in self._labels
@@ -165,7 +168,9 @@ class Evaluator:
         after = known.filter(c("value_date") >= c("first")).select(*self._point)
         kept = after.join(points, on=version, how="anti")
         order = pl.concat([kept, points]).sort("key", "value_date", "blind")
-        folded = _with_level(fold(order, before, until, self._calendar)).with_columns(tick=points["tick"][0])
+        folded = _with_level(fold(order, before, until, self._calendar)).with_columns(
+            tick=pl.lit(points["tick"][0], pl.Int64)
+        )
 
         old = _with_level(self._prints).select(*version, old_value="value", old_level="level", known=pl.lit(value=True))
         folded = folded.join(old, on=version, how="left", maintain_order="left").with_columns(

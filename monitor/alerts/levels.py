@@ -123,5 +123,5 @@ def _hold_ends(every: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
 
 
 def _latched(latch: str, enter: str, leave: str) -> pl.Expr:
-    moved = pl.when(c("is_carried") & ~c("is_hold_end")).then(latch).when(enter).then(True).when(leave).then(False)  # noqa: FBT003
+    moved = pl.when(c("is_carried") & ~c("is_hold_end")).then(latch).when(enter).then(True).when(leave).then(False)
     return moved.otherwise(None).forward_fill().over("key").fill_null(value=False)

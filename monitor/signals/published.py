@@ -142,7 +142,7 @@ class PublishedPair(Window):
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """A row a value date that either side changes; null where the other is not known; blind if either is."""
         moved = at.rows(self.published).filter(c("instrument").is_in([self.left, self.right]))
-        blind = moved.group_by("tick", "value_date").agg(c("blind").any())
+        blind = moved.group_by("tick", "value_date").agg(c("blind").any(), printed=c("median_e6").is_not_null().any())
         sides = [
             version_at(blind.with_columns(instrument=pl.lit(side)), at.tiers.benchmarks, BENCHMARK_KEY)
             for side in (self.left, self.right)
@@ -150,6 +150,8 @@ class PublishedPair(Window):
         return (
             sides[0]
             .join(sides[1], on=["tick", "value_date"], suffix="_right", maintain_order="left")
+            # What is overdue on one side only was null already when the other side came.
+            .filter(c("printed") | c("blind") | pl.all_horizontal(c("rate_e6", "rate_e6_right").is_null()))
             .select(
                 *ROW_COLUMNS,
                 left="instrument",

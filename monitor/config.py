@@ -1,0 +1,267 @@
+"""The settings: one typed tree out of one TOML file, `MONITOR_*` environment variables and flags, the later winning.
+
+Every setting has its default here or beside its signal, so an empty file is a sound one. What is wrong is said with
+the file's line and the setting's name.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import replace
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from monitor import signals as catalogue_of_signals
+from monitor.calendar import UserDates
+from monitor.history import HISTORIES
+from monitor.log import LogFormat, LogLevel
+from monitor.signals import CATALOGUE, Parameters
+from monitor.signals.model import Signal
+from monitor.signals.repo import RepoParameters
+from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
+
+ENV_PREFIX = "MONITOR_"
+ENV_DELIMITER = "__"
+
+
+class ConfigError(Exception):
+    """The settings are wrong; the message says where and what."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HttpSettings(_Section):
+    """Where the monitor is looked at."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless you mean it.")
+    metrics_port: int = Field(9464, ge=0, le=65535, description="Port of /metrics, /-/healthy and /-/ready.")
+
+
+class LogSettings(_Section):
+    """The log, on standard error."""
+
+    level: LogLevel = Field("info", description="The least severe line that is shown.")
+    format: LogFormat = Field("auto", description="text for people, json for machines, auto: by the terminal.")
+
+
+class CalendarSettings(_Section):
+    """Your own dates, laid over the SOFR and the bond-market calendar."""
+
+    holidays: frozenset[date] = Field(frozenset(), description="Days that are no business days.")
+    business_days: frozenset[date] = Field(frozenset(), description="Days that are, whatever the calendars say.")
+    early_closes: dict[date, time] = Field({}, description="Day to New York time at which its session ends.")
+    flags: dict[date, str] = Field({}, description="Day to flags that it has besides: letters out of C, M, Q, Y.")
+
+    def user_dates(self) -> UserDates:
+        """The dates for the market calendar; ValueError if they contradict each other."""
+        return UserDates(self.holidays, self.business_days, self.early_closes, self.flags)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CalendarSettings:
+        self.user_dates()
+        return self
+
+
+class RepoSettings(_Section):
+    """The repo signals."""
+
+    alarmed_benchmarks: tuple[Literal["SOFR", "TGCR", "BGCR", "GCF", "TRIPARTY", "DVP"], ...] = Field(
+        ("SOFR",), description="Benchmarks that have thresholds, and are blind when overdue."
+    )
+
+
+class HistorySettings(_Section):
+    """What `stress-monitor run` plays."""
+
+    name: str = Field("repo-2018-2025", description="A carried history: `stress-monitor history` lists them.")
+    first: date | None = Field(None, description="First day played; earlier days are its past. Default: its highlight.")
+    last: date | None = Field(None, description="Last day played.")
+    speed: float | None = Field(None, gt=0, description="Seconds of event time a second.")
+
+    @model_validator(mode="after")
+    def _known(self) -> HistorySettings:
+        if self.name not in HISTORIES:
+            raise ValueError(f"no history is called {self.name!r}; there is {', '.join(HISTORIES)}")
+        if self.first and self.last and self.last < self.first:
+            raise ValueError(f"the last day, {self.last}, is before the first, {self.first}")
+        return self
+
+
+class RunSettings(_Section):
+    """The process."""
+
+    stop_within_seconds: float = Field(5.0, gt=0, description="How long a stop may take, all told.")
+
+
+class EdgeSettings(_Section):
+    """Where a level is entered, and left."""
+
+    enter: float = Field(description="Entered at or past this value.")
+    exit: float | None = Field(None, description="Left strictly past this value; default: enter.")
+
+    def edge(self) -> Edge:
+        """As the threshold row has it."""
+        return Edge(self.enter, self.enter if self.exit is None else self.exit)
+
+
+class ThresholdSettings(_Section):
+    """One threshold row: what is given takes the place of the default."""
+
+    calm: float | None = Field(None, description="The value that scores 0.")
+    warning: EdgeSettings | None = None
+    critical: EdgeSettings | None = None
+    overrides: dict[str, tuple[float, float]] | None = Field(
+        None, description="Calendar flag to (warning, critical) enter values."
+    )
+    hold_in_minutes: Annotated[int, Field(ge=0)] | None = Field(None, description="Before a level is entered.")
+    hold_out_minutes: Annotated[int, Field(ge=0)] | None = Field(None, description="Before it is left.")
+    notify: Notify | None = Field(None, description="none, desk or on-call.")
+
+    def over(self, row: ThresholdRow) -> ThresholdRow:
+        """The row with these settings; ValueError if it is then out of order."""
+        given: dict[str, Any] = {}
+        if self.calm is not None:
+            given["calm"] = self.calm
+        if self.warning is not None:
+            given["warning"] = self.warning.edge()
+        if self.critical is not None:
+            given["critical"] = self.critical.edge()
+        if self.overrides is not None:
+            given["overrides"] = self.overrides
+        if self.hold_in_minutes is not None:
+            given["hold_in"] = Hold(seconds=self.hold_in_minutes * SECONDS_PER_MINUTE)
+        if self.hold_out_minutes is not None:
+            given["hold_out"] = Hold(seconds=self.hold_out_minutes * SECONDS_PER_MINUTE)
+        if self.notify is not None:
+            given["notify"] = self.notify
+        return replace(row, **given)
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER
+    )
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+    run: RunSettings = RunSettings()
+    history: HistorySettings = HistorySettings()
+    calendar: CalendarSettings = CalendarSettings()
+    repo: RepoSettings = RepoSettings()
+    thresholds: dict[str, dict[str, ThresholdSettings]] = Field(
+        {}, description="[thresholds.SIGNAL.ROW]: `stress-monitor signals` lists signals and rows."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_fit(self) -> Settings:
+        self.catalogue()
+        return self
+
+    def parameters(self) -> Parameters:
+        """The parameters of the signals."""
+        return Parameters(repo=RepoParameters(tuple(self.repo.alarmed_benchmarks)))
+
+    def catalogue(self) -> tuple[Signal, ...]:
+        """The signals with the thresholds in force; ValueError if a threshold names none, or is out of order."""
+        rows = {s.name: {row.id: row for row in s.thresholds} for s in CATALOGUE}
+        own: dict[tuple[str, str], ThresholdRow] = {}
+        for signal, settings in self.thresholds.items():
+            for row, given in settings.items():
+                if signal not in rows:
+                    raise ValueError(f"thresholds.{signal}: no such signal; there are {', '.join(rows)}")
+                if row not in rows[signal]:
+                    there = ", ".join(rows[signal]) or "none"
+                    raise ValueError(f"thresholds.{signal}.{row}: no such row; there is {there}")
+                try:
+                    own[signal, row] = given.over(rows[signal][row])
+                except ValueError as error:
+                    raise ValueError(f"thresholds.{signal}.{row}: {error}") from error
+        return catalogue_of_signals.catalogue(self.parameters(), own)
+
+
+class _FromFile(InitSettingsSource):
+    """What the TOML file says: below flags and environment."""
+
+
+def load(path: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
+    """The settings out of file, environment and flags.
+
+    Args:
+        path: of a TOML file; None: no file.
+        flags: a nested dictionary, as the file would say it.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting is wrong.
+    """
+    text = ""
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+    try:
+        from_file = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del dotenv_settings, file_secret_settings
+            return init_settings, env_settings, _FromFile(settings_cls, from_file)
+
+    try:
+        return Loaded(**(flags or {}))
+    except ValidationError as error:
+        wrong = [_sentence(each["loc"], each["msg"], path, text) for each in error.errors()]
+        raise ConfigError("\n".join(wrong)) from error
+
+
+def _sentence(location: tuple[int | str, ...], message: str, path: Path | None, text: str) -> str:
+    """One wrong setting: where it stands, what it is called, what is wrong with it."""
+    said = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such setting")
+    name = ".".join(str(part) for part in location)
+    # A check of several settings together names its setting in its own words.
+    named = re.match(r"(thresholds\.[\w.]+):", said)
+    line = _line_of(text, (named[1] if named else name).split("."))
+    where = f"{path}, line {line}: " if path is not None and line else ""
+    return f"{where}{name}: {said}" if name and not named else f"{where}{said}"
+
+
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """The line of a TOML text on which a setting, or the nearest table around it, stands; None if none does."""
+    found: int | None = None
+    found_depth = 0
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
+        if header:
+            table = _key_parts(header[1])
+            here = table
+        else:
+            assignment = re.match(r"\s*([\w\-.\"' ]+?)\s*=", line)
+            if not assignment:
+                continue
+            here = table + _key_parts(assignment[1])
+        if len(here) > found_depth and keys[: len(here)] == here:
+            found, found_depth = number, len(here)
+    return found
+
+
+def _key_parts(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]

@@ -1,0 +1,157 @@
+"""The files that a replay leaves: signals, alert transitions, rejects."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import polars as pl
+from polars import col as c
+
+from monitor.results import BLIND, MICROSECONDS_PER_SECOND, Level
+from monitor.sinks.base import Sink, SinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from monitor.results import Ingested, Output, RejectedEvent, Transition
+
+SIGNALS_FILE: Final = "signals.parquet"
+ALERTS_FILE: Final = "alerts.jsonl"
+REJECTS_FILE: Final = "rejects.jsonl"
+SUMMARY_FILE: Final = "summary.json"
+
+MAX_REJECTS_KEPT: Final = 1_000_000
+"""So many refused payloads are kept; of more, the summary says how many were only counted."""
+
+
+class ReplayFiles(Sink):
+    """Writes a folder; what an earlier replay left there is replaced."""
+
+    def __init__(
+        self,
+        folder: Path,
+        step_shape: Mapping[str, pl.DataType],
+        labels: tuple[str, ...],
+        *,
+        max_rejects: int = MAX_REJECTS_KEPT,
+    ) -> None:
+        self._folder, self._shape, self._labels = folder, step_shape, labels
+        self._max_rejects = max_rejects
+        self._parts: list[Path] = []
+        self.rejects_kept = self.rejects_dropped = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for stale in (SIGNALS_FILE, SUMMARY_FILE):
+                (folder / stale).unlink(missing_ok=True)
+            self._alerts: IO[str] = (folder / ALERTS_FILE).open("w", encoding="utf-8")
+            self._rejects: IO[str] = (folder / REJECTS_FILE).open("w", encoding="utf-8")
+        except OSError as error:
+            raise SinkError(f"{folder} cannot be written: {error.strerror}; name another folder with --out") from error
+
+    def ingested(self, what: Ingested) -> None:
+        """Keep what was refused."""
+        for reject in what.rejects:
+            if self.rejects_kept < self._max_rejects:
+                self._rejects.write(json.dumps(_reject_line(reject), ensure_ascii=False) + "\n")
+                self.rejects_kept += 1
+            else:
+                self.rejects_dropped += 1
+
+    def wrote(self, output: Output) -> None:
+        """Append steps and transitions."""
+        for transition in output.transitions:
+            self._alerts.write(json.dumps(transition_line(transition), ensure_ascii=False) + "\n")
+        if output.steps.height:
+            part = self._folder / f".{SIGNALS_FILE}.{len(self._parts):06d}"
+            self.signal_rows(output.steps).write_parquet(part)
+            self._parts.append(part)
+
+    def close(self) -> None:
+        """Put the parts of the signals together."""
+        self._alerts.close()
+        self._rejects.close()
+        whole = self._folder / SIGNALS_FILE
+        if not self._parts:
+            self.signal_rows(pl.DataFrame(schema=self._shape)).write_parquet(whole)
+        elif len(self._parts) == 1:
+            self._parts[0].rename(whole)
+        else:
+            pl.scan_parquet(self._parts, glob=False).sink_parquet(whole)
+            for part in self._parts:
+                part.unlink()
+        self._parts.clear()
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write what the replay did, as its last word."""
+        (self._folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+    def signal_rows(self, steps: pl.DataFrame) -> pl.DataFrame:
+        """Steps as the rows of `signals.parquet`."""
+        words = (
+            pl.when("blind")
+            .then(pl.lit(BLIND))
+            .otherwise(
+                c("level").replace_strict(
+                    {int(level): level.word for level in Level}, default=None, return_dtype=pl.String
+                )
+            )
+        )
+        return steps.select(
+            ts=pl.from_epoch(c("tick") * MICROSECONDS_PER_SECOND, "us").dt.replace_time_zone("UTC"),
+            value_date="value_date",
+            signal="signal",
+            labels=pl.struct(*self._labels),
+            value="value",
+            score=pl.lit(None, pl.Float64),  # scores come with the stress index
+            level=words,
+        )
+
+
+def rfc3339(epoch_second: int) -> str:
+    """An event time as the files have it.
+
+    >>> rfc3339(1568721600)
+    '2019-09-17T12:00:00Z'
+    """
+    return datetime.fromtimestamp(epoch_second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def transition_line(transition: Transition) -> dict[str, Any]:
+    """A transition as a line of `alerts.jsonl`."""
+    return {
+        "ts": rfc3339(transition.tick),
+        "value_date": transition.value_date.isoformat() if transition.value_date else None,
+        "alert": transition.alert,
+        "signal": transition.signal,
+        "segment": transition.segment,
+        "labels": transition.labels,
+        "from": transition.before,
+        "to": transition.after,
+        "since": rfc3339(transition.since),
+        "value": transition.value,
+        "threshold": transition.threshold,
+        "contributors": [{"labels": each.labels, "value": each.value} for each in transition.contributors],
+        "runbook": transition.runbook,
+        "notify": transition.notify,
+        "sentence": transition.sentence,
+    }
+
+
+def _reject_line(reject: RejectedEvent) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "stream": reject.stream,
+        "reason": reject.reason,
+        "detail": reject.detail,
+        "source": reject.source,
+        "position": reject.position,
+    }
+    try:
+        return line | {"raw": reject.raw.decode()}
+    except UnicodeDecodeError:
+        # The exact bytes, besides a text that can be read.
+        readable = reject.raw.decode(errors="backslashreplace")
+        return line | {"raw": readable, "raw_base64": base64.b64encode(reject.raw).decode()}

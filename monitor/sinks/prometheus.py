@@ -1,0 +1,260 @@
+"""The metrics page: signals, levels, thresholds, blindness, and the monitor's own counters.
+
+The pipeline's thread hands over immutable snapshots; a scrape only reads them, so it can neither see half a tick nor
+delay one. An absent signal has no series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from monitor.results import MICROSECONDS_PER_SECOND, Level
+from monitor.sinks.base import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from monitor.results import Ingested, Output, ThresholdInForce
+
+TICK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+MAX_SERIES_A_SIGNAL: Final = 5_000
+"""Label sets beyond this are not exported, and counted in `monitor_series_dropped_total`."""
+
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricOfSignal:
+    """What a metric needs to know of its signal.
+
+    Attributes:
+        name: the signal's name; the metric is `market_<name>`.
+        alert: the alert's id.
+        help: one sentence.
+        segment: the market segment.
+        labels: the signal's labels, in order.
+        headline: whether its segment is blind when it is.
+        has_levels: whether it has thresholds.
+    """
+
+    name: str
+    alert: str
+    help: str
+    segment: str
+    labels: tuple[str, ...]
+    headline: bool
+    has_levels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The newest state of one label set."""
+
+    value: float | None
+    blind: bool
+    level: int | None
+    value_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """Everything a scrape shows of the market, as of one tick; never changed, only replaced."""
+
+    states: dict[str, dict[Labels, _Now]] = field(default_factory=dict)
+    thresholds: tuple[ThresholdInForce, ...] = ()
+
+
+class PrometheusSink(Sink):
+    """Keeps the newest state of every label set, for scrapes.
+
+    Attributes:
+        registry: what the metrics page shows.
+    """
+
+    def __init__(
+        self, signals: Sequence[MetricOfSignal], version: str, *, max_series: int = MAX_SERIES_A_SIGNAL
+    ) -> None:
+        self._signals = {signal.name: signal for signal in signals}
+        self._max_series = max_series
+        self._states: dict[str, dict[Labels, _Now]] = {signal.name: {} for signal in signals}
+        self._snapshot = _Snapshot()
+        self.registry = CollectorRegistry()
+        self.registry.register(_MarketCollector(self))
+        registry = self.registry
+        self._events = Counter("monitor_events", "Events that met their contract.", ["stream"], registry=registry)
+        self._rejected = Counter("monitor_events_rejected", "Events refused.", ["stream", "reason"], registry=registry)
+        self._late = Counter("monitor_events_late", "Events too late to count.", ["stream"], registry=registry)
+        self._last_event = Gauge(
+            "monitor_last_event_timestamp_seconds", "Newest event time of a stream.", ["stream"], registry=registry
+        )
+        self._watermark = Gauge(
+            "monitor_watermark_timestamp_seconds",
+            "Event time up to which a stream is sealed.",
+            ["stream"],
+            registry=registry,
+        )
+        self._source_up = Gauge("monitor_source_up", "Whether a source is connected.", ["source"], registry=registry)
+        self._source_info = Gauge(
+            "monitor_source_info", "The sources and their kinds.", ["source", "kind"], registry=registry
+        )
+        self._tick_duration = Histogram(
+            "monitor_tick_duration_seconds",
+            "Wall time that an advance of the ticks took.",
+            buckets=TICK_BUCKETS,
+            registry=registry,
+        )
+        self._event_to_metric = Histogram(
+            "monitor_event_to_metric_seconds",
+            "Wall time from an event's arrival until it shows on this page.",
+            buckets=TICK_BUCKETS,
+            registry=registry,
+        )
+        self._dropped = Counter(
+            "monitor_series_dropped",
+            "Label sets not exported, because a signal has too many.",
+            ["signal"],
+            registry=registry,
+        )
+        Info("monitor_build", "The version of the monitor.", registry=registry).info({"version": version})
+
+    @property
+    def snapshot(self) -> _Snapshot:
+        """The newest state."""
+        return self._snapshot
+
+    @property
+    def signals(self) -> dict[str, MetricOfSignal]:
+        """By name, what each metric needs to know of its signal."""
+        return self._signals
+
+    def ingested(self, what: Ingested) -> None:
+        """Count what a batch brought."""
+        self._events.labels(what.stream).inc(what.events)
+        self._late.labels(what.stream).inc(what.late)
+        for reject in what.rejects:
+            self._rejected.labels(reject.stream, reject.reason).inc()
+        if what.last_event_us is not None:
+            self._last_event.labels(what.stream).set(what.last_event_us / MICROSECONDS_PER_SECOND)
+
+    def wrote(self, output: Output) -> None:
+        """Take in steps; the next scrape shows them all."""
+        changed: set[str] = set()
+        for row in output.steps.iter_rows(named=True):
+            self._take_in(row)
+            changed.add(row["signal"])
+        states = self._snapshot.states | {name: dict(self._states[name]) for name in changed}
+        self._snapshot = replace(self._snapshot, states=states, thresholds=output.thresholds)
+        for stream, watermark_us in output.watermarks_us.items():
+            self._watermark.labels(stream).set(watermark_us / MICROSECONDS_PER_SECOND)
+
+    def close(self) -> None:
+        """Nothing is held open: the page shows the last state until the process ends."""
+
+    def source_state(self, source: str, kind: str, *, up: bool) -> None:
+        """Say whether a source is connected."""
+        self._source_up.labels(source).set(up)
+        self._source_info.labels(source, kind).set(1)
+
+    def timed(self, tick_seconds: float, event_to_metric_seconds: float | None) -> None:
+        """Record how long an advance took, and how long its events were under way, wall seconds."""
+        self._tick_duration.observe(tick_seconds)
+        if event_to_metric_seconds is not None:
+            self._event_to_metric.observe(event_to_metric_seconds)
+
+    def _take_in(self, row: dict[str, Any]) -> None:
+        signal = self._signals[row["signal"]]
+        labels = tuple(row[label] or "" for label in signal.labels)
+        known = self._states[signal.name]
+        before = known.get(labels)
+        if before is None and len(known) >= self._max_series:
+            self._dropped.labels(signal.name).inc()
+            return
+        if before and before.value_date and row["value_date"] and row["value_date"] < before.value_date:
+            return  # a revision of a day that is past: what stands now is newer
+        known[labels] = _Now(row["value"], row["blind"], row["level"], row["value_date"])
+
+
+class _MarketCollector(Collector):
+    """Makes the market's series from the newest snapshot."""
+
+    def __init__(self, sink: PrometheusSink) -> None:
+        self._sink = sink
+
+    def describe(self) -> list[Metric]:
+        """Nothing up front: which series there are depends on the data."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All series of one tick."""
+        snapshot = self._sink.snapshot
+        signals = self._sink.signals
+        for name, states in snapshot.states.items():
+            yield _values(signals[name], states)
+        yield from _levels(signals, snapshot)
+        yield from _segments(signals, snapshot)
+        thresholds = GaugeMetricFamily(
+            "market_signal_threshold",
+            "The thresholds in force on today's value date, in the signal's unit.",
+            labels=["signal", "row", "level", "edge"],
+        )
+        for each in snapshot.thresholds:
+            thresholds.add_metric([each.signal, each.row, each.level, each.edge], each.value)
+        yield thresholds
+
+
+def _values(signal: MetricOfSignal, states: dict[Labels, _Now]) -> Metric:
+    family = Metric(f"market_{signal.name}", signal.help, "gauge")
+    for labels, now in states.items():
+        if now.value is not None:
+            family.add_sample(family.name, _label_set(signal, labels), now.value)
+    return family
+
+
+def _label_set(signal: MetricOfSignal, labels: Labels) -> dict[str, str]:
+    """The labels that a label set has; one that it lacks is left out."""
+    return {name: value for name, value in zip(signal.labels, labels, strict=True) if value}
+
+
+def _levels(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterator[Metric]:
+    """Level and blindness of every label set, and each alert's level: the highest over its label sets."""
+    levels = Metric("market_signal_level", "0 calm, 1 warning, 2 critical; stays while blind.", "gauge")
+    blind = Metric("market_signal_blind", "1 while the input is lost, stale or repeated.", "gauge")
+    alerts = GaugeMetricFamily("market_alert_level", "Highest level over an alert's label sets.", labels=["alert"])
+    for name, states in snapshot.states.items():
+        signal = signals[name]
+        for labels, now in states.items():
+            label_set = {"signal": name} | _label_set(signal, labels)
+            blind.add_sample(blind.name, label_set, now.blind)
+            if now.level is not None:
+                levels.add_sample(levels.name, label_set, now.level)
+        if signal.has_levels:
+            alerts.add_metric([signal.alert], max((now.level or 0 for now in states.values()), default=0))
+    yield levels
+    yield blind
+    yield alerts
+
+
+def _segments(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterator[Metric]:
+    level: dict[str, int] = {}
+    blind: dict[str, bool] = {}
+    for name, states in snapshot.states.items():
+        segment = signals[name].segment
+        for now in states.values():
+            level[segment] = max(level.get(segment, Level.CALM), now.level or Level.CALM)
+            blind[segment] = blind.get(segment, False) or (now.blind and signals[name].headline)
+    yield _by_segment("market_segment_level", "Highest level of a segment's signals.", level)
+    yield _by_segment("market_segment_blind", "1 while a headline signal of the segment is blind.", blind)
+
+
+def _by_segment(name: str, help_: str, values: dict[str, int] | dict[str, bool]) -> Metric:
+    family = GaugeMetricFamily(name, help_, labels=["segment"])
+    for segment, value in values.items():
+        family.add_metric([segment], value)
+    return family
