@@ -1,4 +1,4 @@
-"""A live run: what its source hands over goes through the pipeline, and what comes of it to the sinks, until stopped."""
+"""A live run: from its source through the pipeline to the sinks, until stopped."""
 
 from __future__ import annotations
 

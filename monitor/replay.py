@@ -104,9 +104,7 @@ def replay(
     return summary
 
 
-def _read(
-    source: Source, pipeline: Pipeline, sinks: Sequence[Sink], summary: Summary, progress: Progress
-) -> None:
+def _read(source: Source, pipeline: Pipeline, sinks: Sequence[Sink], summary: Summary, progress: Progress) -> None:
     source.open()
     try:
         while not source.exhausted:

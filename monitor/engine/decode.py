@@ -96,7 +96,7 @@ class Decoded:
     rejects: tuple[Reject, ...]
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Carries a reason and a sentence from where a payload was found wanting to where it is set aside."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -145,7 +145,7 @@ class Decoder:
             reason, why = Reason.UNKNOWN_STREAM, detail
             try:
                 _parse_generic(batch.payloads[i])
-            except _Refused as refused:
+            except _RefusedError as refused:
                 reason, why = refused.reason, refused.detail
             rejects.append(
                 Reject(UNKNOWN_STREAM, reason, why, batch.source, batch.partition, batch.offsets[i], batch.payloads[i])
@@ -205,7 +205,7 @@ class _StreamDecoder:
             try:
                 parsed.append(self._parse_line(payloads[i]))
                 rows.append(i)
-            except _Refused as why:
+            except _RefusedError as why:
                 refused[i] = (why.reason, why.detail)
         return parsed, rows, refused
 
@@ -218,10 +218,10 @@ class _StreamDecoder:
             return msgspec.convert(generic, self._struct)
         except msgspec.ValidationError as error:
             if not isinstance(generic, dict):
-                raise _Refused(
+                raise _RefusedError(
                     Reason.NOT_AN_OBJECT, f"a JSON object is wanted, not {type(generic).__name__}"
                 ) from error
-            raise _Refused(Reason.WRONG_TYPE, _wrong_type(str(error))) from error
+            raise _RefusedError(Reason.WRONG_TYPE, _wrong_type(str(error))) from error
 
     def _columns(self, parsed: list[Any]) -> tuple[dict[str, pl.Series], dict[int, tuple[Reason, str]]]:
         """A raw column a field (numbers as Float64, dates as String), and what cannot be read, by index."""
@@ -350,7 +350,7 @@ def _choice_check(field: Field) -> _Check:
 def _date_check(field: Field) -> _Check:
     text = pl.col(field.name)
     day = text.str.to_date("%Y-%m-%d", strict=False)
-    inside = day.is_between(pl.date(1990, 1, 1), pl.date(2099, 12, 31)) & (text.str.len_bytes() == 10)  # noqa: PLR2004
+    inside = day.is_between(pl.date(1990, 1, 1), pl.date(2099, 12, 31)) & (text.str.len_bytes() == 10)
 
     def detail(row: dict[str, Any]) -> str:
         return f"{field.name} {row[field.name]!r} is no date YYYY-MM-DD from 1990 to 2099"
@@ -379,21 +379,21 @@ def _text_check(field: Field, fails: pl.Expr) -> _Check:
 def _parse_generic(payload: bytes) -> object:
     """The JSON value of a line; refuses what is too long, blank, no UTF-8 or no JSON."""
     if len(payload) > streams.MAX_LINE_BYTES:
-        raise _Refused(Reason.LINE_TOO_LONG, f"the line is longer than {streams.MAX_LINE_BYTES:,} bytes")
+        raise _RefusedError(Reason.LINE_TOO_LONG, f"the line is longer than {streams.MAX_LINE_BYTES:,} bytes")
     line = payload.removeprefix(_BOM)
     if not line.strip(b" \t\r\n"):
-        raise _Refused(Reason.BLANK_LINE, "the line is blank")
+        raise _RefusedError(Reason.BLANK_LINE, "the line is blank")
     try:
         line.decode()
         return msgspec.json.decode(line)
     except UnicodeDecodeError as error:
-        raise _Refused(Reason.NOT_UTF8, f"byte {error.start} is no UTF-8") from error
+        raise _RefusedError(Reason.NOT_UTF8, f"byte {error.start} is no UTF-8") from error
     except msgspec.ValidationError as error:
-        raise _Refused(Reason.OUT_OF_RANGE, str(error)) from error
+        raise _RefusedError(Reason.OUT_OF_RANGE, str(error)) from error
     except msgspec.MsgspecError as error:
-        raise _Refused(Reason.NOT_JSON, str(error)) from error
+        raise _RefusedError(Reason.NOT_JSON, str(error)) from error
     except RecursionError as error:
-        raise _Refused(Reason.NOT_JSON, "nested too deeply") from error
+        raise _RefusedError(Reason.NOT_JSON, "nested too deeply") from error
 
 
 _WRONG_TYPE: Final = re.compile(r"got `(?P<got>\w+)` - at `\$\.(?P<field>\w+)")
@@ -425,7 +425,7 @@ def _column(
     for i, value in enumerate(values):
         try:
             converted.append(None if value is None else convert(value, field))
-        except _Refused as why:
+        except _RefusedError as why:
             converted.append(None)
             bad.setdefault(i, (why.reason, why.detail))
     return pl.Series(converted, dtype=dtype)
@@ -438,7 +438,7 @@ def _sound_ts(value: object) -> bool:
 def _number(value: float | str, field: Field) -> float:
     if isinstance(value, str):
         if not _DECIMAL.fullmatch(value):
-            raise _Refused(Reason.NOT_A_NUMBER, f"{field.name} {value[:40]!r} is no decimal number")
+            raise _RefusedError(Reason.NOT_A_NUMBER, f"{field.name} {value[:40]!r} is no decimal number")
         return float(value)
     return value
 
@@ -453,10 +453,10 @@ def _timestamp_us(value: int | str, field: Field) -> int:
         return value
     for unit, factor in _TS_MISTAKES:
         if streams.EARLIEST_TS_US <= value * factor < streams.LATEST_TS_US:
-            raise _Refused(Reason.TIMESTAMP_UNIT, _unit_mistake(field, value, unit, f"multiply by {factor:,}"))
+            raise _RefusedError(Reason.TIMESTAMP_UNIT, _unit_mistake(field, value, unit, f"multiply by {factor:,}"))
     if streams.EARLIEST_TS_US <= value // 1_000 < streams.LATEST_TS_US:
-        raise _Refused(Reason.TIMESTAMP_UNIT, _unit_mistake(field, value, "nanoseconds", "divide by 1,000"))
-    raise _Refused(Reason.BAD_TIMESTAMP, f"{field.name} {value:.6g} is outside 1990 to 2100 in microseconds")
+        raise _RefusedError(Reason.TIMESTAMP_UNIT, _unit_mistake(field, value, "nanoseconds", "divide by 1,000"))
+    raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {value:.6g} is outside 1990 to 2100 in microseconds")
 
 
 def _unit_mistake(field: Field, value: int, unit: str, advice: str) -> str:
@@ -466,11 +466,11 @@ def _unit_mistake(field: Field, value: int, unit: str, advice: str) -> str:
 def _rfc3339_us(text: str, field: Field) -> int:
     if not _RFC3339.fullmatch(text):
         advice = "RFC 3339 with an offset is wanted, for example 2025-01-31T13:00:00Z, or epoch microseconds"
-        raise _Refused(Reason.BAD_TIMESTAMP, f"{field.name} {text[:40]!r}: {advice}")
+        raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {text[:40]!r}: {advice}")
     try:
         return (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(microseconds=1)
     except ValueError as error:
-        raise _Refused(Reason.BAD_TIMESTAMP, f"{field.name} {text[:40]!r}: {error}") from error
+        raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {text[:40]!r}: {error}") from error
 
 
 def series_unit(series: str) -> str | None:

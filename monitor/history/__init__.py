@@ -44,7 +44,7 @@ HISTORIES: Final[dict[str, History]] = {
     for history in (
         History(
             name="repo-2018-2025",
-            title="SOFR with percentiles and volume, TGCR, BGCR, tri-party, DVP and GCF rates, and the Fed's policy rates",
+            title="SOFR with percentiles and volume, other repo benchmarks, the Fed's policy rates",
             first=date(2018, 4, 2),
             last=date(2025, 1, 31),
             highlight=(date(2019, 9, 3), date(2019, 10, 4)),

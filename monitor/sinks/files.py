@@ -14,7 +14,7 @@ from monitor.results import BLIND, MICROSECONDS_PER_SECOND, Level
 from monitor.sinks.base import Sink, SinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from monitor.results import Ingested, Output, RejectedEvent, Transition
@@ -23,6 +23,7 @@ SIGNALS_FILE: Final = "signals.parquet"
 ALERTS_FILE: Final = "alerts.jsonl"
 REJECTS_FILE: Final = "rejects.jsonl"
 SUMMARY_FILE: Final = "summary.json"
+CATALOGUE_FILE: Final = "catalogue.json"
 
 MAX_REJECTS_KEPT: Final = 1_000_000
 """So many refused payloads are kept; of more, the summary says how many were only counted."""
@@ -84,6 +85,10 @@ class ReplayFiles(Sink):
             for part in self._parts:
                 part.unlink()
         self._parts.clear()
+
+    def write_catalogue(self, signals: Sequence[Mapping[str, Any]]) -> None:
+        """Write the signals with the thresholds of this replay, for its report."""
+        (self._folder / CATALOGUE_FILE).write_text(json.dumps(signals, indent=2) + "\n", encoding="utf-8")
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write what the replay did, as its last word."""

@@ -1,8 +1,8 @@
 """The contract that every source meets.
 
 A source turns a protocol into batches of raw payloads with positions. It does not decode, sort or judge: a
-payload that is no event is the decoder's to refuse. `tests/test_source_contract.py` finds every source
-by itself and holds it to what is written here.
+payload that is no event is the decoder's to refuse. `tests/sources/test_source_contract.py` finds every
+source by itself and holds it to what is written here.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class RawBatch:
 class Source(ABC):
     """One input. Calls come from one thread, in the order open, poll ..., close.
 
-    `poll` never waits: it hands over what is there, at most about `max_records`, or None. Positions of a
-    partition only rise, and a second reading of the same input gives the same payloads at the same positions.
+    `poll` never waits: it hands over what is there, at most `max_records`, or None. Positions of a partition
+    only rise, and a second reading of the same input gives the same payloads at the same positions, whatever
+    `max_records` is. The properties, `lag` and `progress` also answer before `open` and after `close`.
     """
 
     name: str
@@ -59,16 +60,19 @@ class Source(ABC):
 
     @abstractmethod
     def poll(self, max_records: int) -> RawBatch | None:
-        """The next payloads, or None if there are none at this moment.
+        """The next payloads, from one to `max_records`, or None if there are none at this moment.
+
+        A batch may be smaller although more is there, and None does not mean that the end was reached.
 
         Raises:
-            SourceError: the input broke; what was handed over before stays valid.
+            SourceError: the input broke; what was handed over before stays valid. Every later poll raises too.
+            RuntimeError: the source is not open, or was closed: a mistake of the caller.
         """
 
     @property
     @abstractmethod
     def exhausted(self) -> bool:
-        """Whether no poll will ever hand over anything again."""
+        """Whether all was handed over and nothing will follow; it stays so. A broken source never gets there."""
 
     @abstractmethod
     def lag(self) -> int | None:
@@ -80,4 +84,4 @@ class Source(ABC):
 
     @abstractmethod
     def close(self, timeout_seconds: float) -> None:
-        """Let go of everything, within that time; calling it again does nothing."""
+        """Let go of everything, within that time, also if `open` failed; calling it again does nothing."""

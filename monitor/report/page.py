@@ -1,0 +1,113 @@
+"""The page around the picture: first what happened, in sentences, then the picture, then every alert."""
+
+from __future__ import annotations
+
+import html
+import json
+from string import Template
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from polars import col as c
+from polars.exceptions import PolarsError
+
+from monitor.report.figure import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+REPORT_FILE: Final = "report.html"
+_SHOWN: Final = 500
+"""Of more alert transitions the page shows the last so many, and says so."""
+
+_PAGE: Final = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+body { font: 15px/1.45 system-ui, sans-serif; color: #333; margin: 1.2rem auto; max-width: 1300px; padding: 0 1rem }
+h1 { font-size: 1.35rem; margin: 0 } h2 { font-size: 1.05rem; margin: 1.4rem 0 .3rem } .note { color: #666 }
+.tiles { display: flex; gap: 2.2rem; flex-wrap: wrap; margin: .8rem 0 } .tile b { display: block; font-size: 1.7rem }
+.critical { color: #D55E00 } .warning { color: #9a6a00 } .blind { color: #777; font-style: italic }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; padding: .2rem .7rem .2rem 0; vertical-align: top }
+tr + tr td { border-top: 1px solid #eee } td:first-child { white-space: nowrap }
+</style></head><body>
+<h1>$title</h1><p class="note">$span. All times are event times, UTC unless they say New York.</p>
+<div class="tiles">$tiles</div>
+$figure
+<h2>Alert transitions</h2>$dropped
+<table><thead><tr><th>when (UTC)</th><th>level</th><th>what</th></tr></thead><tbody>$rows</tbody></table>
+</body></html>
+""")
+
+
+class ReportError(Exception):
+    """The report cannot be made; the message says why and what to do."""
+
+
+def write_report(folder: Path) -> Path:
+    """Make the page of what a replay wrote into a folder; returns its path.
+
+    Raises:
+        ReportError: the folder is not what a replay writes.
+    """
+    try:
+        signals = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        alerts = [json.loads(line) for line in (folder / "alerts.jsonl").read_text(encoding="utf-8").splitlines()]
+        steps = pl.read_parquet(folder / "signals.parquet")
+    except (OSError, ValueError, PolarsError) as error:
+        raise ReportError(f"{folder} is no folder that `stress-monitor replay --out` wrote: {error}") from error
+    page = folder / REPORT_FILE
+    page.write_text(render(signals, summary, alerts, steps), encoding="utf-8")
+    return page
+
+
+def render(
+    signals: Sequence[Mapping[str, Any]],
+    summary: Mapping[str, Any],
+    alerts: Sequence[Mapping[str, Any]],
+    steps: pl.DataFrame,
+) -> str:
+    """The page's text; the arguments are the parsed files of a replay."""
+    with_levels = set(steps.filter(c("level").is_not_null())["signal"].unique())
+    panels = [signal for signal in signals if signal["name"] in with_levels and signal["thresholds"]]
+    if panels:
+        figure = draw(panels, steps, alerts).to_html(
+            full_html=False, include_plotlyjs=True, config={"displaylogo": False}
+        )
+    else:
+        figure = "<p>No signal with thresholds has a value in this replay.</p>"
+    shown = alerts[-_SHOWN:]
+    dropped = "" if len(shown) == len(alerts) else f"<p class='note'>the last {_SHOWN} of {len(alerts):,}</p>"
+    return _PAGE.substitute(
+        title="Market stress: a replay",
+        span=f"{summary['first_event']} to {summary['last_event']}, {sum(summary['events'].values()):,} events",
+        tiles=_tiles(alerts, summary),
+        figure=figure,
+        dropped=dropped,
+        rows="".join(map(_row, reversed(shown))),
+    )
+
+
+def _tiles(alerts: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
+    """Value dates by worst level, and what is still on at the end: how bad, at a glance."""
+    critical = {line["value_date"] or line["ts"][:10] for line in alerts if line["to"] == "critical"}
+    warning = {line["value_date"] or line["ts"][:10] for line in alerts if line["to"] == "warning"} - critical
+    latest = {(line["signal"], json.dumps(line["labels"])): line["to"] for line in alerts}
+    on = sum(state != "calm" for state in latest.values())
+    refused = sum(sum(reasons.values()) for reasons in summary["rejects"].values())
+    tiles = (
+        ("critical", f"{len(critical)}", "days on which something turned critical"),
+        ("warning", f"{len(warning)}", "more days with a warning"),
+        ("", f"{on}", "alerts on at the end"),
+        ("", f"{refused:,}", "events refused"),
+    )
+    return "".join(f'<div class="tile {cls}"><b>{number}</b>{what}</div>' for cls, number, what in tiles)
+
+
+def _row(line: Mapping[str, Any]) -> str:
+    word = html.escape(line["to"])
+    sentence = html.escape(line["sentence"])
+    return f'<tr><td>{html.escape(line["ts"])}</td><td class="{word}">{word}</td><td>{sentence}</td></tr>'

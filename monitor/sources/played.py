@@ -1,0 +1,114 @@
+"""Recorded events played as they happened: each is handed over when the story's clock has come to its time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from monitor.sources.base import RawBatch, Source, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.sources.clock import StoryClock
+    from monitor.sources.file import FileSource
+
+_READ_AT_ONCE: Final = 50_000
+
+
+class _Time(msgspec.Struct):
+    """Of an event only its time."""
+
+    ts: int | str
+
+
+_TIME: Final = msgspec.json.Decoder(_Time).decode
+
+
+class PlayedSource(Source):
+    """Plays files in the order of event time. They are held in memory: this is for carried histories.
+
+    Args:
+        name: the source's name.
+        files: what to play, not yet opened; every event has a sound `ts`.
+        clock: what time the story has; what is earlier than its start is there at once.
+    """
+
+    def __init__(self, name: str, files: Sequence[FileSource], clock: StoryClock) -> None:
+        self.name = name
+        self._files = files
+        self._clock = clock
+        self._times: list[int] = []
+        self._events: list[tuple[FileSource, int, bytes]] = []
+        self._next = 0
+
+    def open(self) -> None:
+        """Read all files and put their events in order; those after the story's end are left out."""
+        events = [event for file in self._files for event in _read(file)]
+        events.sort(key=lambda event: event[0])  # stable: at equal times a file's own order holds
+        events = events[: bisect_right(events, self._clock.end_us, key=lambda event: event[0])]
+        self._times = [ts_us for ts_us, *_ in events]
+        self._events = [(file, offset, payload) for _, file, offset, payload in events]
+
+    def poll(self, max_records: int) -> RawBatch | None:
+        """The next events of one file whose time has come."""
+        due = bisect_right(self._times, self._clock.now_us())
+        if self._next >= due:
+            return None
+        file = self._events[self._next][0]
+        upto = self._next
+        while upto < min(due, self._next + max_records) and self._events[upto][0] is file:
+            upto += 1
+        some = self._events[self._next : upto]
+        self._next = upto
+        return RawBatch(
+            self.name, file.stream, file.partition, [offset for _, offset, _ in some], [raw for *_, raw in some]
+        )
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether everything was handed over."""
+        return self._next >= len(self._events)
+
+    def lag(self) -> int | None:
+        """How many events are due and not handed over."""
+        return max(0, bisect_right(self._times, self._clock.now_us()) - self._next)
+
+    def progress(self) -> tuple[int, int | None]:
+        """Events handed over, of all of the story and its past."""
+        return self._next, len(self._events)
+
+    def close(self, timeout_seconds: float) -> None:  # noqa: ARG002 - nothing is held open
+        """Forget the events."""
+        self._times, self._events, self._next = [], [], 0
+
+
+def _read(file: FileSource) -> list[tuple[int, FileSource, int, bytes]]:
+    """(ts_us, file, offset, payload) of every event of a file."""
+    events: list[tuple[int, FileSource, int, bytes]] = []
+    file.open()
+    try:
+        while not file.exhausted:
+            batch = file.poll(_READ_AT_ONCE)
+            if batch is None:
+                continue
+            for offset, payload in zip(batch.offsets, batch.payloads, strict=True):
+                events.append((_ts_us(file, offset, payload), file, offset, payload))
+    finally:
+        file.close(timeout_seconds=1)
+    return events
+
+
+def _ts_us(file: FileSource, offset: int, payload: bytes) -> int:
+    try:
+        ts = _TIME(payload).ts
+        if isinstance(ts, str) and not ts.isdigit():
+            return round(datetime.fromisoformat(ts).timestamp() * 1_000_000)
+        return int(ts)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise SourceError(
+            f"{file.partition}, line {offset}: without a sound ts it cannot be played ({error})"
+        ) from error
