@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
+from prometheus_client import disable_created_metrics
 from rich.console import Console
 from rich.table import Table
 
@@ -119,8 +120,10 @@ def run(
     start_us, end_us = _span(chosen, settings.history.first, settings.history.last)
     clock = StoryClock(start_us, end_us, settings.history.speed or chosen.speed, wall_time.monotonic)
     source = PlayedSource(chosen.name, parse_inputs([str(chosen.folder)]), clock)
+    disable_created_metrics()
+    narrator = LogSink([each.name for each in signals if each.headline], wall_time.monotonic)
     prometheus = PrometheusSink([_metric(each) for each in signals], __version__)
-    live = LiveRun(source, clock, Pipeline(signals, calendar), [prometheus, LogSink()], prometheus.timed)
+    live = LiveRun(source, clock, Pipeline(signals, calendar), [prometheus, narrator], prometheus.timed)
     server = HttpServer(
         metrics_app(prometheus.registry, live.not_ready_because), settings.http.host, settings.http.metrics_port
     )

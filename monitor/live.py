@@ -34,7 +34,7 @@ class LiveRun:
         clock: the source's clock; begun when its past has been taken in.
         pipeline: a new one.
         sinks: closed by the caller.
-        timed: told the wall seconds of each advance, and from an event's arrival until the sinks had it.
+        timed: told the wall seconds of each advance that changed something, and from an event's arrival until the sinks had it.
     """
 
     def __init__(
@@ -103,8 +103,11 @@ class LiveRun:
 
     def _advance(self, upto: int, arrived: float | None) -> None:
         started = time.monotonic()
+        changed = False
         for output in self._pipeline.advance(upto):
+            changed = changed or output.steps.height > 0
             for sink in self._sinks:
                 sink.wrote(output)
         ended = time.monotonic()
-        self._timed(ended - started, None if arrived is None else ended - arrived)
+        if changed:
+            self._timed(ended - started, None if arrived is None else ended - arrived)

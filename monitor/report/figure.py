@@ -20,7 +20,7 @@ _MARKS: Final = {
     "warning": {"color": WARNING, "symbol": "triangle-up", "size": 9},
     "critical": {"color": CRITICAL, "symbol": "diamond", "size": 10},
 }
-PANEL_HEIGHT: Final = 190
+PANEL_HEIGHT: Final = 170
 
 
 def draw(signals: Sequence[Mapping[str, Any]], steps: pl.DataFrame, alerts: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -34,8 +34,9 @@ def draw(signals: Sequence[Mapping[str, Any]], steps: pl.DataFrame, alerts: Sequ
     titles = [f"{signal['title']} ({signal['unit']})" for signal in signals]
     figure = make_subplots(
         rows=len(signals), cols=1, shared_xaxes=True, subplot_titles=titles,
-        vertical_spacing=0.35 / max(1, len(signals)),
+        vertical_spacing=0.25 / max(1, len(signals)),
     )  # fmt: skip
+    figure.update_annotations(font_size=13, xanchor="left", x=0)  # the titles; thresholds get theirs below
     for number, signal in enumerate(signals, start=1):
         _draw_lines(figure, number, signal, steps.filter(c("signal") == signal["name"]))
         _draw_thresholds(figure, number, signal)
@@ -44,7 +45,6 @@ def draw(signals: Sequence[Mapping[str, Any]], steps: pl.DataFrame, alerts: Sequ
         template="plotly_white", height=PANEL_HEIGHT * len(signals) + 90, showlegend=False,
         margin={"l": 60, "r": 130, "t": 40, "b": 40}, hovermode="closest", font={"color": "#333333", "size": 12},
     )  # fmt: skip
-    figure.update_annotations(font_size=13, xanchor="left", x=0)
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(zeroline=True, zerolinecolor="#dddddd", gridcolor="#f0f0f0", nticks=5)
     return figure

@@ -84,7 +84,7 @@ class PrometheusSink(Sink):
         self._signals = {signal.name: signal for signal in signals}
         self._max_series = max_series
         self._states: dict[str, dict[Labels, _Now]] = {signal.name: {} for signal in signals}
-        self._snapshot = _Snapshot()
+        self._snapshot = _Snapshot({name: {} for name in self._states})
         self.registry = CollectorRegistry()
         self.registry.register(_MarketCollector(self))
         registry = self.registry
@@ -235,7 +235,9 @@ def _levels(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterator
             if now.level is not None:
                 levels.add_sample(levels.name, label_set, now.level)
         if signal.has_levels:
-            alerts.add_metric([signal.alert], max((now.level or 0 for now in states.values()), default=0))
+            at_all = [now.level for now in states.values() if now.level is not None]
+            if at_all:  # an alert that has seen no data is not calm
+                alerts.add_metric([signal.alert], max(at_all))
     yield levels
     yield blind
     yield alerts

@@ -146,10 +146,10 @@ class CsvRows:
         return numbers, payloads
 
     def _payload(self, row: list[str], held: list[bytes], start: int, end: int) -> bytes:
-        """The row's object; its text, at most one byte more than allowed, if it does not fit the header."""
+        """The row's object; its text if it does not fit the header, or is too long."""
         text = held[start] if end - start == 1 else b"\n".join(held[start:end])
         if len(row) != self._width or len(text) > self._limit:
-            return text[: self._limit + 1]
+            return text
         try:
             return self._encode(self._event(row))[: self._limit + 1]
         except UnicodeEncodeError:
