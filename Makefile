@@ -39,6 +39,12 @@ format: install ## write the format that check wants
 generate: install ## write all generated files
 	@$(BIN)/stress-monitor generate
 
+pictures: install ## make the README's picture anew; wants Debian's chromium
+	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }
+	@$(BIN)/stress-monitor replay --history repo-2018-2025 --report --out out/pictures
+	@chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1300,1100 --user-data-dir="$$(mktemp -d)" \
+	  --virtual-time-budget=8000 --screenshot=docs/repo-2018-2025.png "file://$(CURDIR)/out/pictures/report.html"
+
 lock: install ## compile requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock

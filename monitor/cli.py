@@ -87,14 +87,20 @@ FirstFlag = Annotated[
 LastFlag = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")]
 
 
-@app.callback()
-def _version(
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
-) -> None:
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         _out.print(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Watches US Treasury, repo and credit markets for liquidity stress."""
 
 
 @app.command(
@@ -219,7 +225,7 @@ def signals(
         _out.print(_signal_table(each))
 
 
-@app.command(epilog="Example: stress-monitor replay --history repo-2018-2025 --out out")
+@app.command(epilog="Example: stress-monitor history; then stress-monitor replay --history repo-2018-2025 --out out")
 def history() -> None:
     """List the real histories that the package carries."""
     table = Table("name", "first day", "last day", "what it is")

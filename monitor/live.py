@@ -34,7 +34,8 @@ class LiveRun:
         clock: the source's clock; begun when its past has been taken in.
         pipeline: a new one.
         sinks: closed by the caller.
-        timed: told the wall seconds of each advance that changed something, and from an event's arrival until the sinks had it.
+        timed: told of each advance that changed something: its wall seconds, and those from an event's arrival until
+            the sinks had what came of it.
     """
 
     def __init__(

@@ -30,8 +30,11 @@ UNKNOWN_STREAM = "unknown"
 
 _BOM: Final = b"\xef\xbb\xbf"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DECIMAL: Final = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})")
+_DECIMAL: Final = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ](?!24)\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+_DATE: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _CONTROL: Final = r"[\x00-\x1f\x7f-\x9f]"
 _WIRE_TYPES: Final[dict[Kind, Any]] = {
     Kind.TIMESTAMP: int | str | None,
@@ -51,7 +54,19 @@ _COLUMN_TYPES: Final[dict[Kind, pl.DataType]] = {
     Kind.DATE: pl.Date(),
     Kind.TEXTS: pl.List(pl.String()),
 }
+_WANTED: Final[dict[Kind, str]] = {
+    Kind.TIMESTAMP: "epoch microseconds as an integer, or an RFC 3339 string",
+    Kind.NUMBER: "a number or a decimal string",
+    Kind.TEXT: "a string",
+    Kind.CHOICE: "a string",
+    Kind.FLAG: "true or false",
+    Kind.DATE: "a string YYYY-MM-DD",
+    Kind.TEXTS: "a list of strings",
+}
 _TS_MISTAKES: Final = (("seconds", 1_000_000), ("milliseconds", 1_000))
+_SHOWN_CHARS: Final = 40
+_UNPARSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on a line that it cannot make an event of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,24 +146,31 @@ class Decoder:
 
     def _stream_of(self, payload: bytes) -> str:
         """The stream that an object names; `UNKNOWN_STREAM` if it names none, or is no object."""
+        line = payload.removeprefix(_BOM)
         try:
-            name = getattr(self._peek(payload.removeprefix(_BOM)), "stream", None)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            name = getattr(self._peek(line), "stream", None)
+        except msgspec.ValidationError:
+            name = _last_stream(line)
+        except _UNPARSED:
             return UNKNOWN_STREAM
         return name if name in self._by_stream else UNKNOWN_STREAM
 
     @staticmethod
     def _set_aside(batch: RawBatch, which: Sequence[int]) -> Decoded:
-        detail = f'the object has no "stream" out of {", ".join(streams.STREAMS)}'
+        known = ", ".join(streams.STREAMS)
         rejects = []
         for i in which:
-            reason, why = Reason.UNKNOWN_STREAM, detail
             try:
-                _parse_generic(batch.payloads[i])
-            except _RefusedError as refused:
-                reason, why = refused.reason, refused.detail
+                named = _parse_object(_sound_line(batch.payloads[i])).get("stream")
+                why = "stream is missing" if named is None else f"stream {_shown(named)} is not known"
+                refused = _RefusedError(Reason.UNKNOWN_STREAM, f"{why}: one of {known} is wanted")
+            except _RefusedError as error:
+                refused = error
             rejects.append(
-                Reject(UNKNOWN_STREAM, reason, why, batch.source, batch.partition, batch.offsets[i], batch.payloads[i])
+                Reject(
+                    UNKNOWN_STREAM, refused.reason, refused.detail,
+                    batch.source, batch.partition, batch.offsets[i], batch.payloads[i],
+                )
             )  # fmt: skip
         return Decoded(UNKNOWN_STREAM, batch.source, batch.partition, pl.DataFrame(), tuple(rejects))
 
@@ -196,7 +218,7 @@ class _StreamDecoder:
                 all_good = [parse(payloads[i]) for i in which]
                 if all(payloads[i].isascii() for i in which):
                     return all_good, list(which), {}
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except _UNPARSED:
             pass  # a line is bad: each is taken by itself below, which finds it and says why
         parsed: list[Any] = []
         rows: list[int] = []
@@ -210,18 +232,33 @@ class _StreamDecoder:
         return parsed, rows, refused
 
     def _parse_line(self, payload: bytes) -> msgspec.Struct:
-        """One payload's struct; refuses it with a reason."""
-        generic = _parse_generic(payload)
+        """One payload's struct; refuses it with a reason. What it is depends on nothing but the payload."""
+        line = _sound_line(payload)
         try:
-            # From the generic object, not from the bytes: of a key that stands twice the last value
-            # wins, also where the first would be of a wrong type.
+            return self._parse(line)
+        except _UNPARSED as error:
+            if too_large := _TOO_LARGE.search(str(error)):
+                raise _RefusedError(Reason.OUT_OF_RANGE, f"{too_large['field']} is too large a number") from error
+        # From the generic object, not from the bytes: of a key that stands twice the last value wins, also
+        # where the first would be of a wrong type.
+        generic = _parse_object(line)
+        try:
             return msgspec.convert(generic, self._struct)
         except msgspec.ValidationError as error:
-            if not isinstance(generic, dict):
-                raise _RefusedError(
-                    Reason.NOT_AN_OBJECT, f"a JSON object is wanted, not {type(generic).__name__}"
-                ) from error
-            raise _RefusedError(Reason.WRONG_TYPE, _wrong_type(str(error))) from error
+            raise _RefusedError(Reason.WRONG_TYPE, self._wrong_type(str(error), generic)) from error
+
+    def _wrong_type(self, message: str, generic: dict[str, Any]) -> str:
+        """Msgspec's sentence in the contract's words."""
+        found = _AT_FIELD.search(message)
+        if not found:
+            return message
+        field = self.stream.field(found["field"])
+        value = generic[field.name]
+        if field.kind is Kind.TEXTS and isinstance(value, list):
+            shown = f"one with {_shown(next(v for v in value if not isinstance(v, str)))} in it"
+        else:
+            shown = _shown(value)
+        return f"{field.name} must be {_WANTED[field.kind]}, not {shown}"
 
     def _columns(self, parsed: list[Any]) -> tuple[dict[str, pl.Series], dict[int, tuple[Reason, str]]]:
         """A raw column a field (numbers as Float64, dates as String), and what cannot be read, by index."""
@@ -328,21 +365,22 @@ def _future_benchmark() -> _Check:
 
 def _range_check(field: Field) -> _Check:
     value = pl.col(field.name)
-    above = value > field.high if field.high_included else value >= field.high
+    # What rounds to an excluded bound is at it: the bound divides by zero further on.
+    above = value > field.high if field.high_included else (value * field.scale).round() >= field.high * field.scale
     fails = (value < field.low) | above
     if field.zero_is_missing:
         fails &= value != 0
-    bounds = f"{field.low:,g} to {field.high:,g}" + ("" if field.high_included else " (excluded)")
+    bounds = f"{field.low:,.15g} to " + ("" if field.high_included else "below ") + f"{field.high:,.15g} ({field.unit})"
 
     def detail(row: dict[str, Any]) -> str:
-        return f"{field.name} {row[field.name]:g} is outside {bounds} {field.unit}"
+        return f"{field.name} {_shown(row[field.name])} is outside {bounds}"
 
     return _Check(fails, Reason.OUT_OF_RANGE, detail)
 
 
 def _choice_check(field: Field) -> _Check:
     def detail(row: dict[str, Any]) -> str:
-        return f"{field.name} {row[field.name]!r} is none of {', '.join(field.choices)}"
+        return f"{field.name} {_shown(row[field.name])} is none of {', '.join(field.choices)}"
 
     return _Check(~pl.col(field.name).is_in(list(field.choices)), Reason.UNKNOWN_CHOICE, detail)
 
@@ -350,10 +388,11 @@ def _choice_check(field: Field) -> _Check:
 def _date_check(field: Field) -> _Check:
     text = pl.col(field.name)
     day = text.str.to_date("%Y-%m-%d", strict=False)
-    inside = day.is_between(pl.date(1990, 1, 1), pl.date(2099, 12, 31)) & (text.str.len_bytes() == 10)
+    # The pattern too: to_date reads "2025- 1- 3".
+    inside = day.is_between(pl.date(1990, 1, 1), pl.date(2099, 12, 31)) & text.str.contains(_DATE)
 
     def detail(row: dict[str, Any]) -> str:
-        return f"{field.name} {row[field.name]!r} is no date YYYY-MM-DD from 1990 to 2099"
+        return f"{field.name} {_shown(row[field.name])} is no date YYYY-MM-DD from 1990 to 2099"
 
     return _Check(text.is_not_null() & ~inside.fill_null(value=False), Reason.BAD_DATE, detail)
 
@@ -367,17 +406,17 @@ def _is_bad_text(text: pl.Expr) -> pl.Expr:
 
 
 def _text_check(field: Field, fails: pl.Expr) -> _Check:
-    def detail(_: dict[str, Any]) -> str:
-        return (
-            f"{field.name} must have 1 to {streams.MAX_TEXT_CHARS} characters, no control character, "
-            "and no space around it"
-        )
+    wanted = f"1 to {streams.MAX_TEXT_CHARS} characters, no control character, and no space around it"
+    each = "each of " if field.kind is Kind.TEXTS else ""
+
+    def detail(row: dict[str, Any]) -> str:
+        return f"{each}{field.name} must have {wanted}, not {_cut(repr(row[field.name]))}"
 
     return _Check(fails, Reason.BAD_TEXT, detail)
 
 
-def _parse_generic(payload: bytes) -> object:
-    """The JSON value of a line; refuses what is too long, blank, no UTF-8 or no JSON."""
+def _sound_line(payload: bytes) -> bytes:
+    """The line without a byte order mark; refuses what is too long, blank or no UTF-8."""
     if len(payload) > streams.MAX_LINE_BYTES:
         raise _RefusedError(Reason.LINE_TOO_LONG, f"the line is longer than {streams.MAX_LINE_BYTES:,} bytes")
     line = payload.removeprefix(_BOM)
@@ -385,24 +424,52 @@ def _parse_generic(payload: bytes) -> object:
         raise _RefusedError(Reason.BLANK_LINE, "the line is blank")
     try:
         line.decode()
-        return msgspec.json.decode(line)
     except UnicodeDecodeError as error:
-        raise _RefusedError(Reason.NOT_UTF8, f"byte {error.start} is no UTF-8") from error
+        at = error.start + len(payload) - len(line)
+        raise _RefusedError(Reason.NOT_UTF8, f"byte {at} is no UTF-8") from error
+    return line
+
+
+def _parse_object(line: bytes) -> dict[str, Any]:
+    """The JSON object of a sound line; refuses what is none."""
+    try:
+        generic = msgspec.json.decode(line)
     except msgspec.ValidationError as error:
-        raise _RefusedError(Reason.OUT_OF_RANGE, str(error)) from error
+        raise _RefusedError(Reason.OUT_OF_RANGE, "a number is too large") from error
     except msgspec.MsgspecError as error:
         raise _RefusedError(Reason.NOT_JSON, str(error)) from error
     except RecursionError as error:
         raise _RefusedError(Reason.NOT_JSON, "nested too deeply") from error
+    if not isinstance(generic, dict):
+        raise _RefusedError(Reason.NOT_AN_OBJECT, f"a JSON object is wanted, not {_shown(generic)}")
+    return generic
 
 
-_WRONG_TYPE: Final = re.compile(r"got `(?P<got>\w+)` - at `\$\.(?P<field>\w+)")
+def _last_stream(line: bytes) -> object:
+    """What an object says in `stream` where that key stands twice; None of what is no object."""
+    try:
+        return _parse_object(line).get("stream")
+    except _RefusedError:
+        return None
 
 
-def _wrong_type(message: str) -> str:
-    """Msgspec's sentence in the contract's words."""
-    found = _WRONG_TYPE.search(message)
-    return f"{found['field']} cannot be of JSON type {found['got']}" if found else message
+_AT_FIELD: Final = re.compile(r" - at `\$\.(?P<field>\w+)")
+_TOO_LARGE: Final = re.compile(r"out of range - at `\$\.(?P<field>\w+)")
+
+
+def _shown(value: object) -> str:
+    """A value for a sentence: a container by its kind only, anything else as it is, cut short."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return _cut(repr(value)).removesuffix(".0")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
 
 
 def _column(
@@ -438,7 +505,7 @@ def _sound_ts(value: object) -> bool:
 def _number(value: float | str, field: Field) -> float:
     if isinstance(value, str):
         if not _DECIMAL.fullmatch(value):
-            raise _RefusedError(Reason.NOT_A_NUMBER, f"{field.name} {value[:40]!r} is no decimal number")
+            raise _RefusedError(Reason.NOT_A_NUMBER, f"{field.name} {_shown(value)} is no decimal number")
         return float(value)
     return value
 
@@ -456,7 +523,7 @@ def _timestamp_us(value: int | str, field: Field) -> int:
             raise _RefusedError(Reason.TIMESTAMP_UNIT, _unit_mistake(field, value, unit, f"multiply by {factor:,}"))
     if streams.EARLIEST_TS_US <= value // 1_000 < streams.LATEST_TS_US:
         raise _RefusedError(Reason.TIMESTAMP_UNIT, _unit_mistake(field, value, "nanoseconds", "divide by 1,000"))
-    raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {value:.6g} is outside 1990 to 2100 in microseconds")
+    raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {_shown(value)} is outside 1990 to 2100 in microseconds")
 
 
 def _unit_mistake(field: Field, value: int, unit: str, advice: str) -> str:
@@ -466,11 +533,14 @@ def _unit_mistake(field: Field, value: int, unit: str, advice: str) -> str:
 def _rfc3339_us(text: str, field: Field) -> int:
     if not _RFC3339.fullmatch(text):
         advice = "RFC 3339 with an offset is wanted, for example 2025-01-31T13:00:00Z, or epoch microseconds"
-        raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {text[:40]!r}: {advice}")
+        raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {_shown(text)}: {advice}")
     try:
-        return (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(microseconds=1)
+        ts_us = (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(microseconds=1)
     except ValueError as error:
-        raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {text[:40]!r}: {error}") from error
+        raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {_shown(text)}: {error}") from error
+    if not streams.EARLIEST_TS_US <= ts_us < streams.LATEST_TS_US:
+        raise _RefusedError(Reason.BAD_TIMESTAMP, f"{field.name} {_shown(text)} is outside 1990 to 2100")
+    return ts_us
 
 
 def series_unit(series: str) -> str | None:

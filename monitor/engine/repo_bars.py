@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import polars as pl
@@ -24,8 +25,6 @@ REPO_BAR: Final[dict[str, pl.DataType]] = {
 IDS_REMEMBERED: Final = 1_000_000
 """A producer's own doubles are found within this many of its latest ids, a partition."""
 
-_ID_TYPE: Final = pl.String()
-
 
 def is_overnight_trade() -> pl.Expr:
     """True for the trades that count: not a published benchmark, and of one day's term."""
@@ -38,7 +37,8 @@ class RepoSealer:
     def __init__(self, lateness_us: int) -> None:
         self.watermark = Watermark(lateness_us)
         self._open = pl.DataFrame(schema=REPO_BAR)
-        self._ids = pl.Series(dtype=_ID_TYPE)
+        self._ids: set[str] = set()
+        self._ids_in_order: deque[str] = deque()
 
     def push(self, events: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         """The bars that these trades seal, and how many trades were too late to count.
@@ -73,9 +73,17 @@ class RepoSealer:
         """Whether a trade has no id, or the first of its id among the latest of this partition."""
         if ids.null_count() == ids.len():
             return pl.repeat(value=True, n=ids.len(), dtype=pl.Boolean, eager=True)
-        fresh = ids.is_null() | (ids.is_first_distinct() & ~ids.is_in(self._ids.implode()))
-        self._ids = pl.concat([self._ids, ids.filter(fresh).drop_nulls()]).tail(IDS_REMEMBERED)
-        return fresh
+        return pl.Series([i is None or self._is_new(i) for i in ids.to_list()], dtype=pl.Boolean)
+
+    def _is_new(self, trade_id: str) -> bool:
+        # Trade by trade, so that what is remembered does not depend on how the log is cut into batches.
+        if trade_id in self._ids:
+            return False
+        if len(self._ids) == IDS_REMEMBERED:
+            self._ids.remove(self._ids_in_order.popleft())
+        self._ids.add(trade_id)
+        self._ids_in_order.append(trade_id)
+        return True
 
     @property
     def started(self) -> bool:

@@ -54,9 +54,7 @@ def thresholds_page(signals: Sequence[Signal]) -> str:
         for row in signal.thresholds
     ]
     head = ("signal", "row", "calm", "warning", "critical", "flagged days", "hold in / out", "notify")
-    reasons = [
-        f"- `{signal.name}`, {row.applies_to}: {row.reason}" for signal in signals for row in signal.thresholds[:1]
-    ]
+    reasons = [f"- `{signal.name}`: {row.reason}" for signal in signals for row in signal.thresholds[:1]]
     return page(
         "Thresholds",
         "The defaults, each as enter/exit in the signal's unit; an exit is strictly past its value. On value dates "

@@ -39,7 +39,7 @@ EXTENSIONS_TEXT = ".ndjson, .jsonl or .csv (each also with .gz or .zst behind), 
 def extension_of(path: str) -> str:
     """The key of `EXTENSIONS` that the path ends in, in lower case; empty if there is none."""
     name = os.path.basename(path).lower()  # noqa: PTH119 - the text as it stands, `-` and `~` among it
-    return max((ext for ext in EXTENSIONS if name.endswith(ext)), key=len, default="")
+    return next((ext for ext in EXTENSIONS if name.endswith(ext)), "")
 
 
 class _Reader(Protocol):

@@ -1,0 +1,238 @@
+"""The contract of `monitor.sources.base`, held against every source that the package has.
+
+The classes are found, not listed: a new source fails here until it has an example (`conftest.py` says how).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import itertools
+import pkgutil
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import monitor.sources
+from monitor.sources.base import Source, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from monitor.sources.base import RawBatch
+
+    Positioned = list[tuple[int, bytes]]
+    Drain = Callable[..., list[RawBatch]]
+    Opened = Callable[[Source], AbstractContextManager[Source]]
+
+
+POLL_SECONDS = 2.0
+"""Far above what a poll takes on a busy machine, and far below one that waits for input."""
+CLOSE_SECONDS = 1.0
+SLACK_SECONDS = 1.0
+
+
+def concrete_sources() -> list[type[Source]]:
+    found = set()
+    for module in pkgutil.walk_packages(monitor.sources.__path__, "monitor.sources."):
+        for _, thing in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if issubclass(thing, Source) and not inspect.isabstract(thing):
+                found.add(thing)
+    return sorted((c for c in found if c.__module__.startswith("monitor.")), key=lambda c: c.__name__)
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("source")
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def by_partition(batches: list[RawBatch]) -> dict[str, Positioned]:
+    read: dict[str, Positioned] = {}
+    for batch in batches:
+        read.setdefault(batch.partition, []).extend(zip(batch.offsets, batch.payloads, strict=True))
+    return read
+
+
+def read_example(
+    example: Any, folder: Path, drain: Drain, opened: Opened, sizes: Sequence[int] = (1000,)
+) -> dict[str, Positioned]:
+    with opened(example.make(folder)) as source:
+        return by_partition(drain(source, sizes, expected_count(example)))
+
+
+def expected_count(example: Any) -> int | None:
+    return None if example.ends else sum(map(len, example.expected))
+
+
+def test_sources_are_found() -> None:
+    assert concrete_sources(), "the search itself is broken: there is at least one source"
+
+
+@pytest.mark.parametrize("source_class", concrete_sources(), ids=lambda c: c.__name__)
+def test_every_source_has_examples(source_class: type[Source], examples: Any) -> None:
+    mine = [example for example in examples.all if example.source_class is source_class]
+    where = f"tests/sources/examples_{source_class.__module__.rpartition('.')[2]}.py"
+    assert mine, f"{source_class.__name__} has no example: add one by `register(add)` in {where}, see conftest.py"
+    assert any(example.missing or example.needs_nothing for example in mine), (
+        f"{source_class.__name__} has no example with `missing`, an input that does not exist: add one in {where}"
+    )
+
+
+def test_hands_over_what_is_there(example: Any, folder: Path, drain: Drain, opened: Opened) -> None:
+    read = read_example(example, folder, drain, opened)
+    assert sorted(read.values()) == sorted(rows for rows in example.expected if rows)
+
+
+def test_second_reading_equals_the_first(example: Any, folder: Path, drain: Drain, opened: Opened) -> None:
+    first = read_example(example, folder, drain, opened)
+    assert read_example(example, folder, drain, opened, sizes=(2,)) == first
+
+
+def test_batch_size_changes_nothing(
+    example: Any, tmp_path_factory: pytest.TempPathFactory, drain: Drain, opened: Opened
+) -> None:
+    folder = tmp_path_factory.mktemp("source")
+    whole = read_example(example, folder, drain, opened)
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.lists(st.integers(1, 9), min_size=1, max_size=5))
+    def check(sizes: Sequence[int]) -> None:
+        assert read_example(example, folder, drain, opened, sizes) == whole
+
+    check()
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_batches_are_well_formed(example: Any, folder: Path, drain: Drain, opened: Opened, size: int) -> None:
+    with opened(example.make(folder)) as source:
+        batches = drain(source, (size,), expected_count(example))
+    newest: dict[str, int] = {}
+    for batch in batches:
+        assert 1 <= len(batch) <= size
+        assert len(batch.offsets) == len(batch.payloads) == len(batch)
+        assert batch.arrived_us is None or len(batch.arrived_us) == len(batch)
+        assert batch.source == source.name
+        assert all(type(payload) is bytes for payload in batch.payloads)
+        offsets = [newest.get(batch.partition, -1), *batch.offsets]
+        assert all(a < b for a, b in itertools.pairwise(offsets)), f"{offsets} do not rise"
+        newest[batch.partition] = offsets[-1]
+
+
+def test_polls_do_not_wait(example: Any, folder: Path, opened: Opened) -> None:
+    with opened(example.make(folder)) as source:
+        for _ in range(100):
+            began = time.monotonic()
+            source.poll(3)
+            assert time.monotonic() - began < POLL_SECONDS
+            if source.exhausted:
+                break
+
+
+def test_a_silent_input_holds_nothing_up(silent_example: Any) -> None:
+    with silent_example.silent() as source:
+        threads, files = threading.active_count(), open_files()
+        source.open()
+        began = time.monotonic()
+        assert [source.poll(1000) for _ in range(50)] == [None] * 50
+        assert time.monotonic() - began < POLL_SECONDS
+        assert not source.exhausted
+        closing = time.monotonic()
+        source.close(CLOSE_SECONDS)
+        assert time.monotonic() - closing < CLOSE_SECONDS + SLACK_SECONDS
+        assert (threading.active_count(), open_files()) <= (threads, files), "close has not let go of everything"
+
+
+def test_exhausted_only_becomes_true(example: Any, folder: Path, opened: Opened) -> None:
+    seen = []
+    count, total = 0, sum(map(len, example.expected))
+    ends_at = time.monotonic() + 20
+    with opened(example.make(folder)) as source:
+        while count < total or (example.ends and not source.exhausted):
+            batch = source.poll(2)
+            count += len(batch) if batch else 0
+            seen.append(source.exhausted)
+            assert not (seen[-1] and count < total), "exhausted before all was handed over"
+            assert time.monotonic() < ends_at, "it neither hands over more nor is exhausted"
+        for _ in range(5):
+            assert source.poll(2) is None
+            seen.append(source.exhausted)
+    assert seen == sorted(seen)
+    assert seen[-1] == example.ends
+    assert source.exhausted == example.ends
+
+
+def test_progress_rises_and_lag_falls_to_nothing(example: Any, folder: Path, opened: Opened) -> None:
+    source = example.make(folder)
+    assert source.progress()[0] == 0
+    assert not source.exhausted
+    count, total = 0, sum(map(len, example.expected))
+    with opened(source):
+        told = [source.progress()]
+        ends_at = time.monotonic() + 20
+        while count < total or (example.ends and not source.exhausted):
+            batch = source.poll(2)
+            count += len(batch) if batch else 0
+            told.append(source.progress())
+            lag = source.lag()
+            assert lag is None or lag >= 0
+            if told[-1][1] is not None and lag is not None:
+                assert told[-1][0] + lag == told[-1][1]
+            assert time.monotonic() < ends_at
+        done = [read for read, _ in told]
+        assert done == sorted(done), "progress fell"
+        assert source.lag() in (0, None)
+        if example.ends:
+            assert told[-1][1] in (None, done[-1]), "the end is not the whole"
+    assert len(source.progress()) == 2, "progress is also told after close"
+    assert source.lag() in (0, None)
+
+
+def test_polling_a_source_that_is_not_open_is_a_mistake(example: Any, folder: Path) -> None:
+    source = example.make(folder)
+    with pytest.raises(RuntimeError):
+        source.poll(1)
+    source.open()
+    source.close(CLOSE_SECONDS)
+    with pytest.raises(RuntimeError):
+        source.poll(1)
+    assert not source.exhausted or not any(example.expected), "closing is not reaching the end"
+
+
+def test_close_lets_go_of_everything_and_may_be_called_twice(example: Any, folder: Path, drain: Drain) -> None:
+    def once(read: bool) -> None:
+        source = example.make(folder)
+        source.open()
+        if read:
+            drain(source, (3,), expected_count(example))
+        began = time.monotonic()
+        source.close(CLOSE_SECONDS)
+        source.close(CLOSE_SECONDS)
+        assert time.monotonic() - began < CLOSE_SECONDS + SLACK_SECONDS
+
+    once(read=True)  # what a library keeps for the process's life is there from now on
+    threads, files = threading.active_count(), open_files()
+    for read in (True, False, True, False):
+        once(read=read)
+    assert threading.active_count() <= threads, "a thread goes on after close"
+    assert open_files() <= files, "a file or connection stays open after close"
+
+
+def test_close_before_open_does_nothing(example: Any, folder: Path) -> None:
+    example.make(folder).close(CLOSE_SECONDS)
+
+
+def test_what_does_not_exist_is_told_when_opening(missing_example: Any, folder: Path) -> None:
+    source = missing_example.missing(folder)
+    with pytest.raises(SourceError, match=r"\w+.*\w+"):
+        source.open()
+    source.close(CLOSE_SECONDS)
