@@ -14,6 +14,7 @@ from polars import col as c
 from monitor.alerts.levels import LEVEL_COLUMNS, RULE_COLUMNS, fold
 from monitor.alerts.rules import in_force, with_rules
 from monitor.alerts.teller import Teller
+from monitor.calendar import FIRST_DATE
 from monitor.results import STEP_COLUMNS, Level, Output, label_columns
 from monitor.signals import label_names
 from monitor.signals.model import VALUE_COLUMNS
@@ -76,12 +77,12 @@ class Evaluator:
         self._standing = pl.concat([self._standing, told.filter("is_newest")]).unique(
             "key", keep="last", maintain_order=True
         )
-        flags = self._calendar.flags(self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
+        today = max(FIRST_DATE, self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
         return Output(
             until=until,
             steps=told.filter("is_step").select(*self.step_shape),
             transitions=tuple(transitions),
-            thresholds=tuple(in_force(self._signals, flags)),
+            thresholds=tuple(in_force(self._signals, self._calendar.flags(today))),
         )
 
     def _points(self, values: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
