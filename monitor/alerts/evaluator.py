@@ -35,6 +35,9 @@ _MARKS: Final[dict[str, pl.DataType]] = {
     "is_retold": pl.Boolean(),  # it stands among several value dates of its label set at one tick
 }
 
+_SPEAKS: Final = c("value").is_not_null() | c("blind")
+"""Whether a row says anything; absence does not."""
+
 
 class Evaluator:
     """Levels, steps and transitions of a catalogue's signals, tick after tick.
@@ -52,6 +55,7 @@ class Evaluator:
         folded = self._point | LEVEL_COLUMNS
         self._last = pl.DataFrame(schema=folded)  # window values: the last change point of each key
         self._prints = pl.DataFrame(schema=folded)  # published values: the newest version of each value date
+        self._spoke = pl.DataFrame(schema={"key": pl.String(), "spoke": pl.Boolean()})  # of published values
         # The newest telling of each key, as the sinks know it.
         self._standing = pl.DataFrame(schema=folded | {"level": pl.Int8()} | _MARKS)
         self._teller = Teller(signals, self._labels)
@@ -151,12 +155,11 @@ class Evaluator:
         """Published values that all are of a newer value date than the one before."""
         before = self._prints.sort("value_date").unique("key", keep="last", maintain_order=True)
         folded = _with_level(fold(points, before, until, self._calendar))
-        said = c("value").is_not_null() | c("blind")
-        # The first row of a key follows what stands of it; absence after absence is no news.
-        standing = self._standing.select("key", stood=said)
-        folded = folded.join(standing, on="key", how="left", maintain_order="left")
-        was_said = said.shift(1).over("key").fill_null(c("stood").fill_null(value=False))
-        folded = folded.with_columns(is_step=said | was_said)
+        # Absence after absence is no news.
+        folded = folded.join(self._spoke, on="key", how="left", maintain_order="left")
+        spoke_before = _SPEAKS.shift(1).over("key").fill_null(c("spoke").fill_null(value=False))
+        folded = folded.with_columns(is_step=_SPEAKS | spoke_before)
+        self._remember_who_spoke(folded)
         self._prints = pl.concat([self._prints, folded.filter(~c("blind")).select(self._prints.columns)])
         return self._marked(folded, is_step=c("is_step"))
 
@@ -167,17 +170,22 @@ class Evaluator:
         known = self._prints.join(first, on="key")
         before = known.filter(c("value_date") < c("first")).sort("value_date").unique("key", keep="last")
         after = known.filter(c("value_date") >= c("first")).select(*self._point)
-        kept = after.join(points, on=version, how="anti")
-        order = pl.concat([kept, points]).sort("key", "value_date", "blind")
-        folded = _with_level(fold(order, before, until, self._calendar)).with_columns(
+        old = _with_level(self._prints).select(*version, old_value="value", old_level="level", known=pl.lit(value=True))
+        # What is blind, or withdraws a value, is shown and takes the place of nothing: no level falls because of it.
+        is_mute = c("blind") | (c("value").is_null() & c("old_value").is_not_null())
+        points = points.join(old, on=version, how="left", maintain_order="left").with_columns(is_mute=is_mute)
+        kept = after.join(points.filter(~c("is_mute")), on=version, how="anti").with_columns(
+            is_mute=pl.lit(value=False)
+        )
+        order = pl.concat([kept, points.select(kept.columns)]).sort("key", "value_date", "is_mute")
+        folded = _with_level(fold(order.select(*self._point), before, until, self._calendar)).with_columns(
             tick=pl.lit(points["tick"][0], pl.Int64)
         )
 
-        old = _with_level(self._prints).select(*version, old_value="value", old_level="level", known=pl.lit(value=True))
         folded = folded.join(old, on=version, how="left", maintain_order="left").with_columns(
             same=c("value").eq_missing(c("old_value")) & c("level").eq_missing(c("old_level")) & ~c("blind")
         )
-        replaced = folded.filter(~c("blind"))
+        replaced = folded.filter(~is_mute)
         self._prints = pl.concat(
             [self._prints.join(replaced, on=version, how="anti"), replaced.select(self._prints.columns)]
         )
@@ -185,10 +193,16 @@ class Evaluator:
         folded = folded.join(is_touched, on=version, how="left", maintain_order="left").with_columns(
             is_newest=c("value_date") == c("value_date").max().over("key")
         )
+        self._remember_who_spoke(folded)
         told = folded.filter(
             ~c("same").fill_null(value=False) | c("is_touched").fill_null(value=False) | c("is_newest")
         )
         return self._marked(told, is_step=~(c("same") & c("known").fill_null(value=False)), is_retold=True)
+
+    def _remember_who_spoke(self, folded: pl.DataFrame) -> None:
+        """Keep, of each key's newest row, whether it said anything."""
+        newest = folded.unique("key", keep="last", maintain_order=True).select("key", spoke=_SPEAKS)
+        self._spoke = pl.concat([self._spoke, newest]).unique("key", keep="last", maintain_order=True)
 
     def _marked(self, folded: pl.DataFrame, *, is_step: pl.Expr, is_retold: bool = False) -> pl.DataFrame:
         marks = {"is_step": is_step, "is_retold": pl.lit(is_retold)}

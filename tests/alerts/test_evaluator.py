@@ -1,0 +1,298 @@
+"""Steps and transitions: the same however the ticks are cut, and revisions, blindness and holds told right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars import col as c
+
+from monitor.alerts.evaluator import Evaluator
+from monitor.calendar import MarketCalendar
+from monitor.results import Output, Transition
+from monitor.signals.model import VALUE_COLUMNS, Signal
+from monitor.signals.thresholds import Edge, Hold, ThresholdRow
+
+CALENDAR = MarketCalendar()
+MINUTE = 60
+DAY = date(2019, 7, 10)
+OPEN = CALENDAR.at_new_york(DAY, time(7))
+
+ROW = ThresholdRow(
+    "all", c("instrument").is_in(["A", "B"]), "A and B", "because", calm=1,
+    warning=Edge(4, 2), critical=Edge(8, 5), overrides={"Q": (6, 10)},
+)  # fmt: skip
+HELD = ThresholdRow(
+    "all", pl.lit(value=True), "all", "because", calm=1, warning=Edge(4, 2), critical=Edge(8, 5),
+    hold_in=Hold(seconds=10 * MINUTE), hold_out=Hold(seconds=20 * MINUTE),
+)  # fmt: skip
+
+
+def signal(name: str, row: ThresholdRow) -> Signal:
+    return Signal(
+        name, "repo", "Test", "help", "formula", "source", ("instrument",), (), pl.lit(0), "window", thresholds=(row,)
+    )  # fmt: skip
+
+
+PRINTED, TRADED = signal("printed_bp", ROW), signal("traded_bp", HELD)
+SIGNALS = (PRINTED, TRADED)
+SHAPE = {"instrument": pl.String()} | VALUE_COLUMNS
+
+
+@dataclass(frozen=True)
+class Value:
+    tick: int
+    instrument: str
+    value_date: date
+    value: float | None = None
+    blind: bool = False
+
+    def row(self, *, by_print: bool) -> dict[str, object]:
+        return {
+            "instrument": self.instrument, "tick": self.tick, "value_date": self.value_date, "blind": self.blind,
+            "by_print": by_print, "value": None if self.blind else self.value,
+        }  # fmt: skip
+
+
+def frames(values: dict[str, list[Value]], after: int, upto: int) -> dict[str, pl.DataFrame]:
+    return {
+        each.name: pl.DataFrame(
+            [v.row(by_print=each is PRINTED) for v in values.get(each.name, []) if after < v.tick <= upto], schema=SHAPE
+        ).sort("tick", "value_date", "instrument")
+        for each in SIGNALS
+    }
+
+
+def run(values: dict[str, list[Value]], cuts: list[int]) -> list[Output]:
+    evaluator, outputs, after = Evaluator(SIGNALS, CALENDAR), [], -1
+    for upto in cuts:
+        outputs.append(evaluator.advance(frames(values, after, upto), upto))
+        after = upto
+    return outputs
+
+
+def steps_of(outputs: list[Output]) -> pl.DataFrame:
+    return pl.concat([output.steps for output in outputs])
+
+
+def told(outputs: list[Output]) -> list[Transition]:
+    return [transition for output in outputs for transition in output.transitions]
+
+
+def words(values: dict[str, list[Value]]) -> list[tuple[str, str, str | None]]:
+    end = max(v.tick for some in values.values() for v in some) + 3 * 3_600
+    return [(t.before, t.after, str(t.value_date)) for t in told(run(values, [end]))]
+
+
+ticks = st.integers(0, 240).map(lambda minute: OPEN + minute * MINUTE)
+numbers = st.one_of(st.none(), st.integers(0, 12).map(float))
+instruments = st.sampled_from(["A", "B", "C"])
+dates = st.integers(0, 5).map(lambda n: DAY - timedelta(days=9) + n * timedelta(days=1))
+traded = st.builds(Value, ticks, instruments, st.just(DAY), numbers, st.sampled_from([False] * 5 + [True]))
+printed = st.builds(Value, ticks, instruments, dates, numbers, st.sampled_from([False] * 5 + [True]))
+
+
+def one_a_tick(some: list[Value]) -> list[Value]:
+    return list({(v.tick, v.instrument, v.value_date): v for v in some}.values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(printed, max_size=9).map(one_a_tick),
+    st.lists(traded, max_size=9).map(one_a_tick),
+    st.lists(st.integers(0, 300).map(lambda minute: OPEN + minute * MINUTE + 7), max_size=5),
+)
+def test_the_results_do_not_depend_on_the_cuts(prints: list[Value], trades: list[Value], cuts: list[int]) -> None:
+    values, end = {PRINTED.name: prints, TRADED.name: trades}, OPEN + 301 * MINUTE
+    at_once = run(values, [end])
+    for pieces in (sorted({*cuts, end}), [*sorted({v.tick for v in prints + trades}), end]):
+        cut = run(values, pieces)
+        assert told(cut) == told(at_once)
+        order = ["tick", "signal", "instrument", "value_date"]
+        assert steps_of(cut).sort(order).equals(steps_of(at_once).sort(order))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(printed, max_size=9).map(one_a_tick), st.lists(traded, max_size=9).map(one_a_tick))
+def test_a_chain_of_transitions_has_no_gap(prints: list[Value], trades: list[Value]) -> None:
+    state: dict[tuple[str, str], str] = {}
+    for t in told(run({PRINTED.name: prints, TRADED.name: trades}, [OPEN + 300 * MINUTE])):
+        key = (t.signal, t.labels["instrument"])
+        assert t.before == state.get(key, "calm")
+        assert t.before != t.after
+        assert t.since <= t.tick
+        assert t.value is not None or "blind" in (t.before, t.after)  # no level moves for want of a value
+        state[key] = t.after
+
+
+def at(hours: int, value_date: int, value: float | None = None, *, blind: bool = False, who: str = "A") -> Value:
+    return Value(OPEN + hours * 3_600, who, DAY - timedelta(days=3 - value_date), value, blind)
+
+
+class TestPublishedValues:
+    def test_they_follow_one_another_by_value_date(self) -> None:
+        assert words({PRINTED.name: [at(0, 1, 5.0), at(1, 2, 9.0), at(2, 3, 1.0)]}) == [
+            ("calm", "warning", "2019-07-08"),
+            ("warning", "critical", "2019-07-09"),
+            ("critical", "calm", "2019-07-10"),
+        ]
+
+    def test_a_quarter_end_has_its_own_thresholds(self) -> None:
+        """2019-06-28 is the last business day of June: warning from 6."""
+        assert words({PRINTED.name: [Value(OPEN, "A", date(2019, 6, 28), 5.0)]}) == []
+        assert words({PRINTED.name: [Value(OPEN, "A", date(2019, 6, 27), 5.0)]}) == [("calm", "warning", "2019-06-27")]
+
+    def test_the_exit_is_strictly_past_its_value(self) -> None:
+        assert words({PRINTED.name: [at(0, 2, 5.0), at(1, 3, 2.0)]}) == [("calm", "warning", "2019-07-09")]
+
+    def test_a_revision_takes_the_place_of_what_it_revises(self) -> None:
+        values = [at(0, 2, 5.0), at(1, 2, 9.0)]
+        assert words({PRINTED.name: values}) == [
+            ("calm", "warning", "2019-07-09"),
+            ("warning", "critical", "2019-07-09"),
+        ]
+        assert words({PRINTED.name: [at(0, 2, 9.0), at(1, 2, 1.0)]})[-1] == ("critical", "calm", "2019-07-09")
+
+    def test_a_revision_that_withdraws_the_value_lowers_no_level(self) -> None:
+        values = [at(0, 2, 9.0), at(1, 2, None), at(2, 3, 6.0), at(3, 4, 1.0)]
+        assert words({PRINTED.name: values}) == [("calm", "critical", "2019-07-09"), ("critical", "calm", "2019-07-11")]
+        steps = steps_of(run({PRINTED.name: values}, [OPEN + 9 * 3_600]))
+        assert steps.select("value", "level").rows() == [(9.0, 2), (None, 2), (6.0, 2), (1.0, 0)]
+
+    def test_a_revision_is_no_new_print(self) -> None:
+        """Two prints in: the second version of the first print is still the first."""
+        twice = ThresholdRow("all", pl.lit(value=True), "all", "", warning=Edge(4, 2), hold_in=Hold(prints=2))
+        evaluator = Evaluator((signal("printed_bp", twice),), CALENDAR)
+        some = [at(0, 2, 5.0), at(1, 2, 6.0), at(2, 3, 5.0)]
+        output = evaluator.advance(
+            {"printed_bp": frames({"printed_bp": some}, -1, 1 << 40)["printed_bp"]}, OPEN + 9_999
+        )
+        assert [(t.after, str(t.value_date)) for t in output.transitions] == [("warning", "2019-07-10")]
+
+    def test_a_past_day_that_turns_out_worse_is_told_and_then_what_stands(self) -> None:
+        values = [at(0, 2, 1.0), at(1, 3, 1.0), at(2, 2, 9.0)]
+        assert words({PRINTED.name: values}) == [("calm", "critical", "2019-07-09"), ("critical", "calm", "2019-07-10")]
+
+    def test_a_past_day_that_turns_out_worse_may_raise_what_stands(self) -> None:
+        """At 3, past neither threshold, today keeps what yesterday had."""
+        values = [at(0, 2, 1.0), at(1, 3, 3.0), at(2, 2, 5.0)]
+        assert words({PRINTED.name: values}) == [("calm", "warning", "2019-07-09")]
+        steps = steps_of(run({PRINTED.name: values}, [OPEN + 9 * 3_600]))
+        assert steps.select("value_date", "value", "level").rows()[-2:] == [
+            (date(2019, 7, 9), 5.0, 1),
+            (date(2019, 7, 10), 3.0, 1),
+        ]
+
+    def test_a_past_day_that_turns_out_milder_is_no_news(self) -> None:
+        values = [at(0, 2, 9.0), at(1, 3, 1.0), at(2, 2, 1.0)]
+        assert len(words({PRINTED.name: values})) == 2
+
+    def test_several_value_dates_at_one_tick_are_told_in_their_order(self) -> None:
+        values = [at(0, 1, 9.0), at(0, 2, 9.0), at(0, 3, 1.0)]
+        assert words({PRINTED.name: values}) == [("calm", "critical", "2019-07-08"), ("critical", "calm", "2019-07-10")]
+
+    def test_without_thresholds_a_value_has_no_level_and_no_alert(self) -> None:
+        outputs = run({PRINTED.name: [at(0, 1, 99.0, who="C")]}, [OPEN + 9_999])
+        assert told(outputs) == []
+        assert steps_of(outputs).select("value", "level", "row").rows() == [(99.0, None, None)]
+
+    def test_the_same_value_for_another_day_is_a_step_and_for_the_same_day_is_none(self) -> None:
+        values = [at(0, 1, 3.0), at(1, 1, 3.0), at(2, 2, 3.0)]
+        steps = steps_of(run({PRINTED.name: values}, [OPEN + 9 * 3_600]))
+        assert [(row[0] - OPEN) // 3_600 for row in steps.select("tick").rows()] == [0, 2]
+
+
+class TestBlind:
+    def test_the_level_stays_and_both_ends_are_told(self) -> None:
+        values = {PRINTED.name: [at(0, 1, 9.0), at(1, 2, blind=True), at(2, 2, 9.0), at(3, 3, 1.0)]}
+        assert words(values) == [
+            ("calm", "critical", "2019-07-08"),
+            ("critical", "blind", "2019-07-09"),
+            ("blind", "critical", "2019-07-09"),
+            ("critical", "calm", "2019-07-10"),
+        ]
+        transitions = told(run(values, [OPEN + 9 * 3_600]))
+        assert [(t.since - OPEN) // 3_600 for t in transitions] == [0, 1, 0, 3]
+        assert [t.value for t in transitions] == [9.0, None, 9.0, 1.0]
+        blind = steps_of(run(values, [OPEN + 9 * 3_600])).filter("blind")
+        assert blind.select("value", "level").rows() == [(None, 2)]
+
+    def test_what_never_had_a_value_is_not_blind(self) -> None:
+        outputs = run({PRINTED.name: [at(0, 1, blind=True)]}, [OPEN + 9_999])
+        assert told(outputs) == []
+        assert steps_of(outputs).is_empty()
+
+    def test_absence_keeps_the_level_without_a_line(self) -> None:
+        values = [at(0, 1, 9.0), at(1, 2, None), at(2, 3, 6.0)]
+        assert words({PRINTED.name: values}) == [("calm", "critical", "2019-07-08")]
+        steps = steps_of(run({PRINTED.name: values}, [OPEN + 9 * 3_600]))
+        assert steps.select("value", "level", "blind").rows() == [(9.0, 2, False), (None, 2, False), (6.0, 2, False)]
+
+
+class TestHolds:
+    def test_a_level_comes_at_the_end_of_its_hold_with_no_event_there(self) -> None:
+        outputs = run({TRADED.name: [Value(OPEN, "A", DAY, 5.0)]}, [OPEN + 3_600])
+        (transition,) = told(outputs)
+        assert transition.tick == transition.since == OPEN + 10 * MINUTE
+        assert (transition.value, transition.threshold) == (5.0, 4.0)
+        assert steps_of(outputs).select("tick", "level").rows() == [(OPEN, 0), (OPEN + 10 * MINUTE, 1)]
+
+    def test_it_is_told_by_the_advance_that_reaches_it(self) -> None:
+        values = {TRADED.name: [Value(OPEN, "A", DAY, 5.0)]}
+        before, after = run(values, [OPEN + 10 * MINUTE - 1, OPEN + 10 * MINUTE])
+        assert (len(before.transitions), len(after.transitions)) == (0, 1)
+
+    def test_on_the_way_down_the_exit_that_ended_the_level_is_told(self) -> None:
+        values = [Value(OPEN, "A", DAY, 9.0), Value(OPEN + 3_600, "A", DAY, 3.0), Value(OPEN + 7_200, "A", DAY, 1.0)]
+        transitions = told(run({TRADED.name: values}, [OPEN + 4 * 3_600]))
+        assert [(t.before, t.after, t.threshold) for t in transitions] == [
+            ("calm", "critical", 8.0),
+            ("critical", "warning", 5.0),
+            ("warning", "calm", 2.0),
+        ]
+        assert transitions[1].tick == OPEN + 3_600 + 20 * MINUTE
+
+
+class TestTransitions:
+    def test_contributors_come_worst_first_and_at_most_five(self) -> None:
+        row = ThresholdRow("all", pl.lit(value=True), "all", "", warning=Edge(4, 2), critical=Edge(8, 5))
+        evaluator = Evaluator((signal("printed_bp", row),), CALENDAR)
+        some = [at(0, 1, float(n), who=f"I{n}") for n in range(8)] + [at(1, 1, 9.0, who="I0")]
+        output = evaluator.advance(
+            {"printed_bp": frames({"printed_bp": some}, -1, 1 << 40)["printed_bp"]}, OPEN + 9_999
+        )
+        last = output.transitions[-1]
+        assert [(each.labels["instrument"], each.value) for each in last.contributors] == [
+            ("I0", 9.0), ("I7", 7.0), ("I6", 6.0), ("I5", 5.0), ("I4", 4.0),
+        ]  # fmt: skip
+
+    def test_it_carries_what_people_need(self) -> None:
+        (transition,) = told(run({PRINTED.name: [at(0, 1, 5.0)]}, [OPEN + 9_999]))
+        assert transition.alert == "PrintedBp"
+        assert transition.runbook == "/runbooks/PrintedBp"
+        assert transition.labels == {"instrument": "A"}
+        assert transition.notify == "on-call"
+        assert transition.sentence == (
+            "Test A: 5 bp for 2019-07-08, warning since 2019-07-10 07:00 New York (threshold 4 bp)."
+        )
+
+    def test_thresholds_in_force_follow_the_clock_s_day(self) -> None:
+        def warning(day: date) -> float:
+            output = Evaluator(SIGNALS, CALENDAR).advance({}, CALENDAR.at_new_york(day, time(9)))
+            return next(
+                t.value for t in output.thresholds if (t.signal, t.level, t.edge) == ("printed_bp", "warning", "enter")
+            )
+
+        assert (warning(date(2019, 6, 28)), warning(date(2019, 7, 10))) == (6.0, 4.0)
+
+
+def test_a_hold_in_seconds_on_published_values_is_refused() -> None:
+    evaluator = Evaluator((signal("printed_bp", HELD),), CALENDAR)
+    with pytest.raises(ValueError, match="threshold row all: published values are held by prints, not by seconds"):
+        evaluator.advance(
+            {"printed_bp": frames({"printed_bp": [at(0, 1, 5.0)]}, -1, 1 << 40)["printed_bp"]}, OPEN + 9_999
+        )
