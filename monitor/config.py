@@ -6,6 +6,7 @@ the file's line and the setting's name.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from dataclasses import replace
@@ -13,8 +14,15 @@ from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from monitor import signals as catalogue_of_signals
 from monitor.calendar import UserDates
@@ -34,13 +42,13 @@ class ConfigError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class HttpSettings(_Section):
     """Where the monitor is looked at."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless you mean it.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; loopback unless you mean it.")
     metrics_port: int = Field(9464, ge=0, le=65535, description="Port of /metrics, /-/healthy and /-/ready.")
 
 
@@ -62,6 +70,10 @@ class CalendarSettings(_Section):
     def user_dates(self) -> UserDates:
         """The dates for the market calendar; ValueError if they contradict each other."""
         return UserDates(self.holidays, self.business_days, self.early_closes, self.flags)
+
+    @field_serializer("holidays", "business_days")
+    def _in_order(self, days: frozenset[date]) -> list[date]:
+        return sorted(days)
 
     @model_validator(mode="after")
     def _consistent(self) -> CalendarSettings:
@@ -124,8 +136,15 @@ class ThresholdSettings(_Section):
     hold_out_minutes: Annotated[int, Field(ge=0)] | None = Field(None, description="Before it is left.")
     notify: Notify | None = Field(None, description="none, desk or on-call.")
 
-    def over(self, row: ThresholdRow) -> ThresholdRow:
-        """The row with these settings; ValueError if it is then out of order."""
+    def over(self, row: ThresholdRow, *, is_for_prints: bool) -> ThresholdRow:
+        """The row with these settings; ValueError if it is then out of order, or its hold means nothing.
+
+        Args:
+            row: the default.
+            is_for_prints: whether it may apply to published values.
+        """
+        if is_for_prints and (self.hold_in_minutes or self.hold_out_minutes):
+            raise ValueError("published values come one a day and are held by prints, so no minutes can be set")
         given: dict[str, Any] = {}
         if self.calm is not None:
             given["calm"] = self.calm
@@ -171,7 +190,8 @@ class Settings(BaseSettings):
 
     def catalogue(self) -> tuple[Signal, ...]:
         """The signals with the thresholds in force; ValueError if a threshold names none, or is out of order."""
-        rows = {s.name: {row.id: row for row in s.thresholds} for s in CATALOGUE}
+        known = {signal.name: signal for signal in CATALOGUE}
+        rows = {name: {row.id: row for row in signal.thresholds} for name, signal in known.items()}
         own: dict[tuple[str, str], ThresholdRow] = {}
         for signal, settings in self.thresholds.items():
             for row, given in settings.items():
@@ -181,10 +201,23 @@ class Settings(BaseSettings):
                     there = ", ".join(rows[signal]) or "none"
                     raise ValueError(f"thresholds.{signal}.{row}: no such row; there is {there}")
                 try:
-                    own[signal, row] = given.over(rows[signal][row])
+                    default = rows[signal][row]
+                    own[signal, row] = given.over(default, is_for_prints=_is_for_prints(known[signal], default))
                 except ValueError as error:
                     raise ValueError(f"thresholds.{signal}.{row}: {error}") from error
         return catalogue_of_signals.catalogue(self.parameters(), own)
+
+
+def _is_for_prints(signal: Signal, row: ThresholdRow) -> bool:
+    """Whether a threshold row may apply to published values.
+
+    A label that they lack is null, and one that is not known yet is taken for null: what then is not certainly
+    false may be true.
+    """
+    if not any(view.window.by_print for view in signal.over):
+        return False
+    no_labels = pl.DataFrame([[None] for _ in signal.labels], schema=dict.fromkeys(signal.labels, pl.String()))
+    return no_labels.select(row.applies).item() is not False
 
 
 class _FromFile(InitSettingsSource):
@@ -227,20 +260,48 @@ def load(path: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
 
     try:
         return Loaded(**(flags or {}))
+    except SettingsError as error:
+        raise ConfigError(_no_json(error)) from error
     except ValidationError as error:
-        wrong = [_sentence(each["loc"], each["msg"], path, text) for each in error.errors()]
+        wrong = [_sentence(each["loc"], each["msg"], flags or {}, path, text) for each in error.errors()]
         raise ConfigError("\n".join(wrong)) from error
 
 
-def _sentence(location: tuple[int | str, ...], message: str, path: Path | None, text: str) -> str:
+def _no_json(error: SettingsError) -> str:
+    """The sentence on an environment variable of which pydantic tells no more than its section."""
+    section = re.search(r'field "(\w+)"', str(error))
+    begin = ENV_PREFIX + (section[1].upper() if section else "")
+    variables = [name for name in sorted(os.environ) if name.upper().startswith(begin)]
+    return f"{', '.join(variables)}: lists and tables are written as JSON, not so: {error.__cause__}"
+
+
+def _sentence(
+    location: tuple[int | str, ...], message: str, flags: dict[str, Any], path: Path | None, text: str
+) -> str:
     """One wrong setting: where it stands, what it is called, what is wrong with it."""
     said = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such setting")
-    name = ".".join(str(part) for part in location)
+    keys = [str(part) for part in location]
     # A check of several settings together names its setting in its own words.
-    named = re.match(r"(thresholds\.[\w.]+):", said)
-    line = _line_of(text, (named[1] if named else name).split("."))
-    where = f"{path}, line {line}: " if path is not None and line else ""
-    return f"{where}{name}: {said}" if name and not named else f"{where}{said}"
+    named = re.match(r"(thresholds\.[^:]+):", said)
+    if not named and keys:
+        said = f"{'.'.join(keys)}: {said}"
+    return _where(named[1].split(".") if named else keys, flags, path, text) + said
+
+
+def _where(keys: list[str], flags: dict[str, Any], path: Path | None, text: str) -> str:
+    """What says a setting: an environment variable, or a line of the file; nothing of a flag."""
+    flag: Any = flags
+    for key in keys:
+        flag = flag.get(key) if isinstance(flag, dict) else flag
+    if flag is not None and not isinstance(flag, dict):
+        return ""
+    set_ = {name.upper(): name for name in os.environ}
+    # What is wrong may be within the variable's value; a whole section is rarely set by one.
+    for length in range(len(keys), min(len(keys), 2) - 1, -1):
+        if variable := set_.get(ENV_PREFIX + ENV_DELIMITER.join(keys[:length]).upper()):
+            return f"{variable}: "
+    line = _line_of(text, keys)
+    return f"{path}, line {line}: " if path is not None and line else ""
 
 
 def _line_of(text: str, keys: list[str]) -> int | None:
@@ -258,8 +319,9 @@ def _line_of(text: str, keys: list[str]) -> int | None:
             if not assignment:
                 continue
             here = table + _key_parts(assignment[1])
-        if len(here) > found_depth and keys[: len(here)] == here:
-            found, found_depth = number, len(here)
+        depth = min(len(here), len(keys))  # a table within the setting is of the setting
+        if depth > found_depth and here[:depth] == keys[:depth]:
+            found, found_depth = number, depth
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class ReplayProgress:
 
     def read(self, source: str, done: int, total: int | None) -> None:
         """So much of a source was read."""
-        self._progress.update(self._task(source, f"reading {source}"), completed=done, total=total)
+        self._progress.update(self._task(source, f"reading {escape(source)}"), completed=done, total=total)
 
     def evaluated(self, until: int) -> None:
         """All ticks up to this epoch second were run."""

@@ -83,13 +83,13 @@ def fold(points: pl.DataFrame, carried: pl.DataFrame, until: int, calendar: Mark
 
 
 def _with_weights(every: pl.DataFrame, until: int, calendar: MarketCalendar) -> pl.DataFrame:
-    """Adds `clock`, `weight` (of the stretch from a change point to the next) and `is_last`."""
+    """Adds `clock`, `weight` (of the stretch from a change point to the next) and `stands_before` (the tick there)."""
     clock = calendar.session_seconds_of(every["tick"])
     until_clock = calendar.session_seconds(until) if until >= 0 and not every.is_empty() else 0
     next_clock = c("clock").shift(-1).over("key")
     return every.with_columns(clock=clock, signed=c("value") * c("sign")).with_columns(
         weight=pl.when("by_print").then(1).otherwise(next_clock.fill_null(until_clock) - c("clock")),
-        is_last=next_clock.is_null(),
+        stands_before=c("tick").shift(-1).over("key").fill_null(until + 1),
     )
 
 
@@ -107,15 +107,14 @@ def _hold_ends(every: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
     ends = []
     for name, (condition, wait) in _CONDITIONS.items():
         so_far = c(f"{name}_so_far")
-        after = so_far + c("weight")
-        # At the next change point that point's own value decides; after the last one, this value still stands.
-        reached = pl.when("is_last").then(after >= c(wait)).otherwise(after > c(wait))
-        rows = every.filter(~c("by_print"), condition, so_far < c(wait), reached).with_columns(
+        rows = every.filter(~c("by_print"), condition, so_far < c(wait), so_far + c("weight") >= c(wait)).with_columns(
             clock=c("clock") + c(wait) - so_far
         )
         ticks = [calendar.tick_at_session_seconds(clock) for clock in rows["clock"]]
         acts = {other: pl.lit(other == name) for other in _CONDITIONS}
-        ends.append(rows.with_columns(tick=pl.Series(ticks, dtype=pl.Int64), is_hold_end=pl.lit(value=True), **acts))
+        rows = rows.with_columns(tick=pl.Series(ticks, dtype=pl.Int64), is_hold_end=pl.lit(value=True), **acts)
+        # At the tick of the next change point that point's own value decides.
+        ends.append(rows.filter(c("tick") < c("stands_before")))
     # Two conditions may come to their end at the same tick.
     every_end = pl.concat(ends)
     same = [name for name in every_end.columns if name not in _CONDITIONS]

@@ -153,7 +153,7 @@ class Decoder:
             name = _last_stream(line)
         except _UNPARSED:
             return UNKNOWN_STREAM
-        return name if name in self._by_stream else UNKNOWN_STREAM
+        return name if isinstance(name, str) and name in self._by_stream else UNKNOWN_STREAM
 
     @staticmethod
     def _set_aside(batch: RawBatch, which: Sequence[int]) -> Decoded:

@@ -24,17 +24,17 @@ def write_all(root: Path) -> list[Path]:
     changed = []
     for name, make in GENERATED.items():
         path, text = root / name, make()
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+        if not _says(path, text):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(text.encode())
             changed.append(path)
     return changed
 
 
 def stale(root: Path) -> list[str]:
     """The generated files below a folder that are missing or not current."""
-    return [
-        name
-        for name, make in GENERATED.items()
-        if not (root / name).exists() or (root / name).read_text(encoding="utf-8") != make()
-    ]
+    return [name for name, make in GENERATED.items() if not _says(root / name, make())]
+
+
+def _says(path: Path, text: str) -> bool:
+    return path.exists() and path.read_bytes() == text.encode()

@@ -71,9 +71,9 @@ def _range(field: Field) -> str:
         return ", ".join(f"`{choice}`" for choice in field.choices)
     if field.kind is not Kind.NUMBER:
         return ""
-    high = f"{field.high:,g}" + ("" if field.high_included else " (excluded)")
+    high = f"{field.high:,.15g}" + ("" if field.high_included else " (excluded)")
     zero = "; 0 is none" if field.zero_is_missing else ""
-    return f"{field.low:,g} to {high} {field.unit}{zero}"
+    return f"{field.low:,.15g} to {high} {field.unit}{zero}"
 
 
 def _default(field: Field) -> str:

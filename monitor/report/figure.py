@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
@@ -13,6 +16,7 @@ from monitor.report.thin import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 # Okabe-Ito: told apart by colour-blind people too. Calm is grey; colour means a level, and only that.
 CALM, WARNING, CRITICAL, BLIND = "#555555", "#E69F00", "#D55E00", "#999999"
@@ -20,7 +24,42 @@ _MARKS: Final = {
     "warning": {"color": WARNING, "symbol": "triangle-up", "size": 9},
     "critical": {"color": CRITICAL, "symbol": "diamond", "size": 10},
 }
+_HAS_LEVEL: Final = c("level").is_in(["calm", "warning", "critical"])
 PANEL_HEIGHT: Final = 170
+
+# The picture is bounded, whatever the replay's length.
+MAX_LINES: Final = 12
+"""Of more label sets a panel shows those that went farthest to the bad side, and its title says so."""
+MAX_POINTS: Final = 1_600
+"""All lines of a panel together have at most so many."""
+MAX_BANDS: Final = 300
+"""A band is at least this part of the time axis wide, and so is the space between two."""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One signal: its place in the picture, and a frame a label set that has levels, by event time."""
+
+    number: int
+    signal: Mapping[str, Any]
+    lines: list[tuple[str, pl.DataFrame]]
+
+    @property
+    def title(self) -> str:
+        of_all = f", the {MAX_LINES} worst of {len(self.lines):,}" if len(self.lines) > MAX_LINES else ""
+        return f"{self.signal['title']} ({self.signal['unit']}{of_all})"
+
+    @property
+    def worst(self) -> list[tuple[str, pl.DataFrame]]:
+        return self.lines[:MAX_LINES]
+
+    def axis(self, letter: str) -> str:
+        return letter if self.number == 1 else f"{letter}{self.number}"
+
+
+def with_levels(steps: pl.DataFrame) -> set[str]:
+    """The signals of which a label set has a level: those that the picture can show."""
+    return set(steps.filter(_HAS_LEVEL)["signal"].unique())
 
 
 def draw(signals: Sequence[Mapping[str, Any]], steps: pl.DataFrame, alerts: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -29,75 +68,108 @@ def draw(signals: Sequence[Mapping[str, Any]], steps: pl.DataFrame, alerts: Sequ
     Args:
         signals: the catalogue's entries of the panels, as `catalogue.json` has them.
         steps: the rows of `signals.parquet`, `labels` as struct.
-        alerts: the lines of `alerts.jsonl`.
+        alerts: the lines of `alerts.jsonl` that are marked.
     """
-    titles = [f"{signal['title']} ({signal['unit']})" for signal in signals]
+    panels = [_panel(number, signal, steps) for number, signal in enumerate(signals, start=1)]
     figure = make_subplots(
-        rows=len(signals), cols=1, shared_xaxes=True, subplot_titles=titles,
-        vertical_spacing=0.25 / max(1, len(signals)),
+        rows=len(panels), cols=1, shared_xaxes=True, subplot_titles=[panel.title for panel in panels],
+        vertical_spacing=0.25 / max(1, len(panels)),
     )  # fmt: skip
     figure.update_annotations(font_size=13, xanchor="left", x=0)  # the titles; thresholds get theirs below
-    for number, signal in enumerate(signals, start=1):
-        _draw_lines(figure, number, signal, steps.filter(c("signal") == signal["name"]))
-        _draw_thresholds(figure, number, signal)
-        _draw_alerts(figure, number, [line for line in alerts if line["signal"] == signal["name"]])
+    bands: list[dict[str, Any]] = []
+    for panel in panels:
+        _draw_lines(figure, panel)
+        bands += _blind_bands(panel, *steps.select(first=c("ts").min(), end=c("ts").max()).row(0))
+        _draw_thresholds(figure, panel)
+        _draw_alerts(figure, panel, [line for line in alerts if line["signal"] == panel.signal["name"]])
     figure.update_layout(
-        template="plotly_white", height=PANEL_HEIGHT * len(signals) + 90, showlegend=False,
+        template="plotly_white", height=PANEL_HEIGHT * len(panels) + 90, showlegend=False,
         margin={"l": 60, "r": 130, "t": 40, "b": 40}, hovermode="closest", font={"color": "#333333", "size": 12},
+        shapes=[*figure.layout.shapes, *bands],  # at once: added one by one, each copies all before it
     )  # fmt: skip
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(zeroline=True, zerolinecolor="#dddddd", gridcolor="#f0f0f0", nticks=5)
     return figure
 
 
-def _draw_lines(figure: go.Figure, number: int, signal: Mapping[str, Any], steps: pl.DataFrame) -> None:
-    """A grey line a label set that has levels, by event time; a gap in data is a gap."""
-    for (labels,), rows in steps.group_by(["labels"], maintain_order=True):
-        if rows["level"].null_count() == rows.height:
-            continue
-        name = ", ".join(value for value in labels.values() if value)
-        line = thinned(rows.sort("ts").select("ts", "value"))
+def _panel(number: int, signal: Mapping[str, Any], steps: pl.DataFrame) -> _Panel:
+    lines = [
+        (html.escape(", ".join(value for value in labels.values() if value)), rows)
+        for (labels,), rows in steps.filter(c("signal") == signal["name"])
+        .sort("ts", maintain_order=True)
+        .group_by(["labels"], maintain_order=True)
+        if rows.select(_HAS_LEVEL.any()).item()
+    ]
+    sign = -1 if signal["thresholds"][0]["low_is_bad"] else 1
+
+    def worst(line: tuple[str, pl.DataFrame]) -> float:
+        peak = line[1].select((c("value") * sign).max()).item()
+        return -inf if peak is None else float(peak)
+
+    return _Panel(number, signal, sorted(lines, key=worst, reverse=True))
+
+
+def _draw_lines(figure: go.Figure, panel: _Panel) -> None:
+    """A grey line a label set; a gap in data is a gap, and a value between two gaps is a point."""
+    for name, rows in panel.worst:
+        line = thinned(rows.select("ts", "value"), MAX_POINTS // len(panel.worst))
         figure.add_trace(
             go.Scatter(
-                x=line["ts"].to_list(), y=line["value"].to_list(), mode="lines", name=name, connectgaps=False,
-                line={"color": CALM, "width": 1.2},
-                hovertemplate=f"{name}<br>%{{x|%Y-%m-%d %H:%M}} UTC<br>%{{y:,.1f}} {signal['unit']}<extra></extra>",
+                x=line["ts"].to_list(), y=line["value"].to_list(), mode="lines+markers", name=name, connectgaps=False,
+                line={"color": CALM, "width": 1.2}, marker={"color": CALM, "size": 2},
+                hovertemplate=f"{name}<br>%{{x|%Y-%m-%d %H:%M}} UTC<br>%{{y:,.1f}} {panel.signal['unit']}"
+                "<extra></extra>",
             ),
-            row=number, col=1,
-        )  # fmt: skip
-        _draw_blind(figure, number, rows.sort("ts"))
-
-
-def _draw_blind(figure: go.Figure, number: int, rows: pl.DataFrame) -> None:
-    """A grey band for each spell in which the signal was blind."""
-    spells = rows.select("ts", is_blind=c("level") == "blind").with_columns(until=c("ts").shift(-1)).filter("is_blind")
-    for start, _, until in spells.iter_rows():
-        figure.add_vrect(
-            x0=start, x1=until or rows["ts"][-1], row=number, col=1, fillcolor=BLIND, opacity=0.25, line_width=0,
-            annotation_text="blind", annotation_font_size=10,
+            row=panel.number, col=1,
         )  # fmt: skip
 
 
-def _draw_thresholds(figure: go.Figure, number: int, signal: Mapping[str, Any]) -> None:
+def _blind_bands(panel: _Panel, first: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Grey bands over the spells in which a label set was blind, the last one perhaps to the end; one has the word."""
+    least = (end - first) / MAX_BANDS
+    spells = pl.concat(
+        rows.select("ts", "level", until=c("ts").shift(-1, fill_value=end)).filter(c("level") == "blind")
+        for _, rows in panel.lines
+    ).sort("ts")
+    spells = spells.with_columns(until=pl.max_horizontal("until", c("ts") + least))
+    is_apart = c("ts") > c("until").cum_max().shift(1) + least
+    bands = (
+        spells.with_columns(band=is_apart.fill_null(value=True).cum_sum())
+        .group_by("band", maintain_order=True)
+        .agg(c("ts").min(), c("until").max())
+        .select("ts", "until", has_word=pl.int_range(pl.len()) == (c("until") - c("ts")).arg_max())
+    )
+    return [
+        {
+            "type": "rect", "xref": panel.axis("x"), "yref": f"{panel.axis('y')} domain", "x0": start, "x1": until,
+            "y0": 0, "y1": 1, "fillcolor": BLIND, "opacity": 0.25, "line": {"width": 0}, "layer": "below",
+            "label": {"text": "blind" if has_word else "", "textposition": "top center", "font": {"size": 10}},
+        }
+        for start, until, has_word in bands.iter_rows()
+    ]  # fmt: skip
+
+
+def _draw_thresholds(figure: go.Figure, panel: _Panel) -> None:
     """The default enter values of the signal's first row, on days without a calendar flag."""
-    row = signal["thresholds"][0]
+    row = panel.signal["thresholds"][0]
     for level, colour in (("warning", WARNING), ("critical", CRITICAL)):
         if row[level] is not None:
             enter = row[level]["enter"]
             figure.add_hline(
-                y=enter, row=number, col=1, line={"color": colour, "dash": "dot", "width": 1},
+                y=enter, row=panel.number, col=1, line={"color": colour, "dash": "dot", "width": 1},
                 annotation_text=f"{level} {enter:g}", annotation_position="right",
                 annotation_font={"color": colour, "size": 11},
             )  # fmt: skip
 
 
-def _draw_alerts(figure: go.Figure, number: int, lines: Sequence[Mapping[str, Any]]) -> None:
+def _draw_alerts(figure: go.Figure, panel: _Panel, lines: Sequence[Mapping[str, Any]]) -> None:
     for level, mark in _MARKS.items():
         at = [line for line in lines if line["to"] == level and line["value"] is not None]
         figure.add_trace(
             go.Scatter(
                 x=[line["ts"] for line in at], y=[line["value"] for line in at], mode="markers", name=level,
-                marker=mark, text=[line["sentence"] for line in at], hovertemplate="%{text}<extra></extra>",
+                marker=mark, text=[html.escape(line["sentence"]) for line in at],
+                hovertemplate="%{text}<extra></extra>",
             ),
-            row=number, col=1,
+            row=panel.number, col=1,
         )  # fmt: skip

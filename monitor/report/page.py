@@ -8,10 +8,9 @@ from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
-from polars import col as c
 from polars.exceptions import PolarsError
 
-from monitor.report.figure import draw
+from monitor.report.figure import draw, with_levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
 
 REPORT_FILE: Final = "report.html"
 _SHOWN: Final = 500
-"""Of more alert transitions the page shows the last so many, and says so."""
+"""Of more alert transitions the page tells, and the picture marks, the last so many, and says so."""
+_NEEDED: Final = ("first_event", "last_event", "events", "rejects")
+"""What the page tells of `summary.json`."""
+_COLUMNS: Final = ("ts", "signal", "labels", "value", "level")
 
 _PAGE: Final = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -50,17 +52,26 @@ def write_report(folder: Path) -> Path:
     """Make the page of what a replay wrote into a folder; returns its path.
 
     Raises:
-        ReportError: the folder is not what a replay writes.
+        ReportError: the folder is not what a replay writes, or cannot be written.
     """
     try:
         signals = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        alerts = [json.loads(line) for line in (folder / "alerts.jsonl").read_text(encoding="utf-8").splitlines()]
-        steps = pl.read_parquet(folder / "signals.parquet")
-    except (OSError, ValueError, PolarsError) as error:
-        raise ReportError(f"{folder} is no folder that `stress-monitor replay --out` wrote: {error}") from error
+        # Not splitlines: a name may have a line separator of Unicode in it.
+        lines = (folder / "alerts.jsonl").read_text(encoding="utf-8").split("\n")
+        alerts = [json.loads(line) for line in lines if line]
+        steps = pl.read_parquet(folder / "signals.parquet").select(_COLUMNS)
+        summary = {key: summary[key] for key in _NEEDED}
+    except (OSError, ValueError, KeyError, TypeError, PolarsError) as error:
+        raise ReportError(
+            f"{folder} is no folder that a replay wrote to its end ({error}); "
+            "name the one that was given to `stress-monitor replay --out`"
+        ) from error
     page = folder / REPORT_FILE
-    page.write_text(render(signals, summary, alerts, steps), encoding="utf-8")
+    try:
+        page.write_text(render(signals, summary, alerts, steps), encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"{page} cannot be written: {error.strerror}; copy the folder to where it can") from error
     return page
 
 
@@ -71,24 +82,31 @@ def render(
     steps: pl.DataFrame,
 ) -> str:
     """The page's text; the arguments are the parsed files of a replay."""
-    with_levels = set(steps.filter(c("level").is_not_null())["signal"].unique())
-    panels = [signal for signal in signals if signal["name"] in with_levels and signal["thresholds"]]
+    can_be_shown = with_levels(steps)
+    panels = [signal for signal in signals if signal["name"] in can_be_shown and signal["thresholds"]]
+    shown = alerts[-_SHOWN:]
     if panels:
-        figure = draw(panels, steps, alerts).to_html(
+        figure = draw(panels, steps, shown).to_html(
             full_html=False, include_plotlyjs=True, config={"displaylogo": False}
         )
     else:
         figure = "<p>No signal with thresholds has a value in this replay.</p>"
-    shown = alerts[-_SHOWN:]
     dropped = "" if len(shown) == len(alerts) else f"<p class='note'>the last {_SHOWN} of {len(alerts):,}</p>"
     return _PAGE.substitute(
         title="Market stress: a replay",
-        span=f"{summary['first_event']} to {summary['last_event']}, {sum(summary['events'].values()):,} events",
+        span=_span(summary),
         tiles=_tiles(alerts, summary),
         figure=figure,
         dropped=dropped,
         rows="".join(map(_row, reversed(shown))),
     )
+
+
+def _span(summary: Mapping[str, Any]) -> str:
+    if summary["first_event"] is None:
+        return "No event met its contract"
+    count = sum(summary["events"].values())
+    return html.escape(f"{summary['first_event']} to {summary['last_event']}, {count:,} events")
 
 
 def _tiles(alerts: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.calendar import MarketCalendar
+    from monitor.engine.tiers import Tiers
+
+IORB, TARGET_UPPER = "IORB", "TARGET_UPPER"
+"""The reference series that repo rates are compared with."""
 
 _ROW: Final = "row_of_the_asker"
+
+
+def compared_with(tiers: Tiers) -> pl.DataFrame:
+    """The versions of the reference series that repo rates are compared with, in the order of ticks."""
+    return tiers.reference.filter(c("series").is_in([IORB, TARGET_UPPER]))
 
 
 def in_force(asked: pl.DataFrame, reference: pl.DataFrame, series: str, alias: str) -> pl.DataFrame:

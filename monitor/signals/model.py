@@ -128,6 +128,18 @@ class Signal:
         return f"market_{self.name}"
 
 
+def divided(number: pl.Expr, by: int) -> pl.Expr:
+    """A number divided by a constant, rounded once.
+
+    Polars multiplies by the reciprocal where it divides many rows by one constant, which may be a bit off, and
+    divides where there is one row: a live tick and its replay would differ. A column is always divided by.
+
+    >>> pl.DataFrame({"kusd": [5_400_000, 400_000]}).select(divided(c("kusd"), 1_000_000))["kusd"].to_list()
+    [5.4, 0.4]
+    """
+    return number / (number * 0 + by)
+
+
 def camel_case(name: str) -> str:
     """The name of a signal as the id of its alert."""
     return re.sub(r"(?:^|_)([a-z0-9])", lambda m: m[1].upper(), name)

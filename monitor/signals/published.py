@@ -16,7 +16,7 @@ from polars import col as c
 
 from monitor.calendar import NEW_YORK
 from monitor.engine.tiers import BENCHMARK_KEY, EVER
-from monitor.signals.known import days_around, in_force, trailing_days, version_at
+from monitor.signals.known import IORB, TARGET_UPPER, compared_with, days_around, in_force, trailing_days, version_at
 from monitor.signals.model import ROW_COLUMNS, Window
 
 if TYPE_CHECKING:
@@ -58,27 +58,41 @@ class Published(Window):
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """Prints, reference prints, and noons at which a benchmark falls overdue."""
-        overdue = self._spells(tiers).filter("overdue")["due"]
-        ticks = pl.concat([tiers.benchmarks["tick"], tiers.reference["tick"], overdue.alias("tick")])
+        overdue = self._spells(tiers).filter("falls_due")["due"]
+        ticks = pl.concat([tiers.benchmarks["tick"], compared_with(tiers)["tick"], overdue.alias("tick")])
         return ticks.filter(ticks.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """The value dates that a print or a reference rate touches at these ticks, and those overdue."""
-        tiers, ticks = at.tiers, at.ticks
-        spells = self._spells(tiers)
-        touched = self._touched(tiers, ticks)
-        touched = version_at(touched, tiers.benchmarks, BENCHMARK_KEY)
-        touched = _with_references(touched, tiers.reference).rename({"rate_e6": "median_e6"})
-        touched = _with_trailing(touched, tiers)
-        touched = version_at(touched, spells.select("instrument", "tick", "due"), ["instrument"])
-        timed_out = c("instrument").is_in(list(self.timed_out))
-        late = timed_out & (c("due") <= c("tick"))
-        truncated = 100 * c("volume_kusd") < WHOLE_VOLUME_PERCENT * c("trailing_volume_kusd")
-        touched = touched.with_columns(blind=(late | truncated).fill_null(value=False))
-        overdue = spells.filter("overdue", c("due").is_in(ticks.implode())).select(
-            "instrument", tick="due", value_date="awaited", blind=timed_out
+        key = ["tick", *BENCHMARK_KEY]
+        touched = self._touched(at.tiers, at.ticks)
+        spells = self._spells(at.tiers)
+        due = spells.filter("falls_due", c("due").is_in(at.ticks.implode()))
+        # What is overdue stays so beside whatever comes meanwhile of earlier value dates.
+        beside = version_at(touched.select("tick", "instrument").unique(), spells, ["instrument"])
+        overdue = pl.concat(
+            [
+                due.select("instrument", tick="due", value_date="awaited").select(key),
+                beside.filter(c("due") <= c("tick")).rename({"awaited": "value_date"}).select(key),
+            ]
         )
-        rows = pl.concat([touched, overdue], how="diagonal")
+        return self.look(at.tiers, pl.concat([touched, overdue]).unique().sort(key))
+
+    def look(self, tiers: Tiers, asked: pl.DataFrame) -> pl.DataFrame:
+        """These value dates as they are known at these ticks.
+
+        Args:
+            tiers: what is known.
+            asked: `tick`, `instrument` and `value_date`.
+        """
+        rows = version_at(asked, tiers.benchmarks, BENCHMARK_KEY)
+        rows = _with_references(rows, tiers.reference).rename({"rate_e6": "median_e6"})
+        rows = _with_trailing(rows, tiers)
+        rows = version_at(rows, self._spells(tiers).select("instrument", "tick", "awaited", "due"), ["instrument"])
+        overdue = (c("due") <= c("tick")) & (c("value_date") >= c("awaited"))
+        late = c("instrument").is_in(list(self.timed_out)) & overdue
+        truncated = 100 * c("volume_kusd") < WHOLE_VOLUME_PERCENT * c("trailing_volume_kusd")
+        rows = rows.with_columns(blind=(late | truncated).fill_null(value=False))
         return rows.select(*ROW_COLUMNS, *PUBLISHED_COLUMNS).sort("tick", "value_date", "instrument")
 
     @staticmethod
@@ -87,17 +101,18 @@ class Published(Window):
         key = ["tick", *BENCHMARK_KEY]
         at = ticks.implode()
         printed = tiers.benchmarks.filter(c("tick").is_in(at)).select(key)
-        references = tiers.reference.filter(c("tick").is_in(at)).select("effective_date", later="tick")
+        references = compared_with(tiers).filter(c("tick").is_in(at)).select("effective_date", later="tick")
         # A reference rate that comes after the benchmarks that it is compared with.
         compared = tiers.benchmarks.select(key).join_where(
             references, c("value_date") >= c("effective_date"), c("tick") < c("later")
         )
-        return pl.concat([printed, compared.select(c("later").alias("tick"), *BENCHMARK_KEY)]).unique().sort(key)
+        return pl.concat([printed, compared.select(c("later").alias("tick"), *BENCHMARK_KEY)]).unique()
 
     def _spells(self, tiers: Tiers) -> pl.DataFrame:
-        """For each print of a newest value date: when the next one is due, and whether it came by then.
+        """For each print of a newest value date: when the next one is due.
 
-        Columns: instrument, tick (of the print), awaited (the next value date), due (epoch seconds), overdue.
+        Columns: instrument, tick (of the print), awaited (the next value date), due (epoch seconds), falls_due
+        (whether it is still awaited then: it did not come before, nor was the print itself later than that).
         """
         newest = c("value_date").cum_max().over("instrument")
         known_before = newest.shift(1).over("instrument")
@@ -114,7 +129,9 @@ class Published(Window):
             "tick",
             "awaited",
             "due",
-            overdue=c("due") < c("tick").shift(-1, fill_value=EVER).over("instrument"),
+            falls_due=c("due").is_between(
+                "tick", c("tick").shift(-1, fill_value=EVER).over("instrument"), closed="left"
+            ),
         )
 
 
@@ -142,23 +159,21 @@ class PublishedPair(Window):
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """A row a value date that either side changes; null where the other is not known; blind if either is."""
         moved = at.rows(self.published).filter(c("instrument").is_in([self.left, self.right]))
-        blind = moved.group_by("tick", "value_date").agg(c("blind").any(), printed=c("median_e6").is_not_null().any())
-        sides = [
-            version_at(blind.with_columns(instrument=pl.lit(side)), at.tiers.benchmarks, BENCHMARK_KEY)
-            for side in (self.left, self.right)
-        ]
-        return (
-            sides[0]
-            .join(sides[1], on=["tick", "value_date"], suffix="_right", maintain_order="left")
-            # What is overdue on one side only was null already when the other side came.
-            .filter(c("printed") | c("blind") | pl.all_horizontal(c("rate_e6", "rate_e6_right").is_null()))
-            .select(
-                *ROW_COLUMNS,
-                left="instrument",
-                right="instrument_right",
-                left_median_e6="rate_e6",
-                right_median_e6="rate_e6_right",
+        asked = moved.select("tick", "value_date").unique().sort("tick", "value_date")
+        left, right = (
+            self.published.look(at.tiers, asked.with_columns(instrument=pl.lit(side))).select(
+                "tick", "value_date", "blind", side="instrument", median_e6="median_e6"
             )
+            for side in (self.left, self.right)
+        )
+        return left.join(right, on=["tick", "value_date"], suffix="_right", maintain_order="left").select(
+            "tick",
+            "value_date",
+            blind=c("blind") | c("blind_right"),
+            left="side",
+            right="side_right",
+            left_median_e6="median_e6",
+            right_median_e6="median_e6_right",
         )
 
 
@@ -175,8 +190,8 @@ def _due(calendar: MarketCalendar, value_dates: pl.Series) -> pl.DataFrame:
 
 
 def _with_references(rows: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
-    rows = in_force(rows, reference, "IORB", "iorb_e6")
-    return in_force(rows, reference, "TARGET_UPPER", "target_upper_e6")
+    rows = in_force(rows, reference, IORB, "iorb_e6")
+    return in_force(rows, reference, TARGET_UPPER, "target_upper_e6")
 
 
 def _with_trailing(rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
@@ -187,7 +202,7 @@ def _with_trailing(rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
     back = trailing_days(tiers.calendar, rows["value_date"], TRAILING_REACH)
     asked = rows.select("tick", "instrument", of="value_date").join(back, on="of", how="left")
     earlier = version_at(asked, tiers.benchmarks, BENCHMARK_KEY).filter(c("rate_e6").is_not_null())
-    earlier = in_force(earlier, tiers.reference, "IORB", "iorb_e6").sort("days_before", descending=True)
+    earlier = in_force(earlier, tiers.reference, IORB, "iorb_e6").sort("days_before", descending=True)
     medians = earlier.group_by("tick", "instrument", value_date="of").agg(
         trailing_spread_e6=_trailing_median(c("rate_e6") - c("iorb_e6")),
         trailing_volume_kusd=_trailing_median(c("volume_kusd")),

@@ -18,7 +18,7 @@ import polars as pl
 from polars import col as c
 
 from monitor import streams
-from monitor.signals.model import Signal, View
+from monitor.signals.model import Signal, View, divided
 from monitor.signals.published import Published, PublishedPair
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
 from monitor.signals.traded import GENERAL_COLLATERAL, TradedPair, day_so_far, last_half_hour
@@ -32,7 +32,7 @@ _SOFR_SPIKE = (
     "Afonso, Cipriani, Copeland, Kovner, La Spada and Martin, The Market Events of Mid-September 2019, "
     "New York Fed Staff Report 918"
 )
-_UNITS_PER_BP: Final = streams.UNITS_PER_PERCENT / 100
+_UNITS_PER_BP: Final = streams.UNITS_PER_PERCENT // 100
 """Of a difference of rates in 1e-6 percent."""
 
 
@@ -53,7 +53,7 @@ def bp(difference: pl.Expr) -> pl.Expr:
     >>> pl.select(bp(pl.lit(5_250_000) - pl.lit(2_100_000))).item()
     315.0
     """
-    return difference / _UNITS_PER_BP
+    return divided(difference, _UNITS_PER_BP)
 
 
 def _rows(
@@ -286,7 +286,7 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
             source=_NEW_YORK_FED,
             labels=by_instrument,
             over=(benchmarks, day),
-            value=c("volume_kusd") / streams.KUSD_PER_BUSD,
+            value=divided(c("volume_kusd"), streams.KUSD_PER_BUSD),
             window_help="a benchmark: its value date; trades: the day so far",
         ),
     )

@@ -18,7 +18,7 @@ from monitor import streams
 from monitor.calendar import FIRST_DATE, LAST_DATE, NEW_YORK, new_york_dates
 from monitor.engine.repo_bars import merge_bars
 from monitor.engine.tiers import EVER
-from monitor.signals.known import days_around, in_force, trailing_days
+from monitor.signals.known import IORB, TARGET_UPPER, compared_with, days_around, in_force, trailing_days
 from monitor.signals.model import ROW_COLUMNS, Window
 from monitor.signals.published import TRAILING_PRINTS, TRAILING_REACH
 from monitor.signals.thresholds import SECONDS_PER_MINUTE
@@ -39,6 +39,8 @@ WATCH_FROM, WATCH_TO = time(8, 30), time(15)
 """New York times between which silence counts: most of a day's repo is done by then, and little after."""
 
 UNITS_PER_RATE_BP: Final = streams.UNITS_PER_PERCENT // 100
+PAIR_COLUMNS: Final = ("left", "right", "left_median_e6", "right_median_e6")
+"""What a pair's rows carry after `ROW_COLUMNS`."""
 _PERCENTILES: Final = {"p1_e6": 1, "p25_e6": 25, "median_e6": 50, "p75_e6": 75, "p99_e6": 99}
 
 GENERAL_COLLATERAL: Final = ("SOFR", "TGCR", "BGCR", "GCF", "TRIPARTY", "DVP", "GC-ON")
@@ -68,22 +70,20 @@ class Traded(Window):
     by_segment: bool = False
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
-        """Ends of seconds with trades, their leaving the window, edges of sessions, ends of patience."""
+        """Ends of seconds with trades, their leaving the window, edges of sessions and silences, reference prints."""
         bars = self.bars(tiers)
         if bars.is_empty():
             return pl.Series("tick", dtype=pl.Int64)
-        every = pl.concat([self._moves(bars, tiers.calendar)["tick"], _gaps(bars, tiers.calendar)["due"]])
+        every = pl.concat([self._moves(bars, tiers)["tick"], _silences(bars, tiers.calendar)["tick"]])
         return every.filter(every.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """The keys whose window changes at these ticks, in session; all of them absent at its end."""
-        bars, calendar = self.bars(at.tiers), at.tiers.calendar
+        bars = self.bars(at.tiers)
         if bars.is_empty():
             return _no_rows()
-        now = at.ticks.implode()
-        silent = _gaps(bars, calendar).filter(c("due").is_in(now)).select(c("due").alias("tick"), "key")
-        moved = self._moves(bars, calendar).filter(c("tick").is_in(now))
-        return self.look(at.tiers, pl.concat([moved, silent]).unique().sort("tick", "key"))
+        moves = pl.concat([self._moves(bars, at.tiers), _silences(bars, at.tiers.calendar)])
+        return self.look(at.tiers, moves.filter(c("tick").is_in(at.ticks.implode())).unique().sort("tick", "key"))
 
     def look(self, tiers: Tiers, asked: pl.DataFrame) -> pl.DataFrame:
         """The windows of these keys at these ticks.
@@ -109,8 +109,8 @@ class Traded(Window):
             pl.when(open_).then(c(column)) for column in (*_PERCENTILES, "volume_kusd")
         )
         rows = rows.with_columns(blind=(c("due") <= c("tick")).fill_null(value=False))
-        rows = in_force(rows, tiers.reference, "IORB", "iorb_e6")
-        rows = in_force(rows, tiers.reference, "TARGET_UPPER", "target_upper_e6")
+        rows = in_force(rows, tiers.reference, IORB, "iorb_e6")
+        rows = in_force(rows, tiers.reference, TARGET_UPPER, "target_upper_e6")
         rows = self._with_trailing(rows, bars, tiers)
         return rows.select(*ROW_COLUMNS, *TRADED_COLUMNS)
 
@@ -124,8 +124,9 @@ class Traded(Window):
         bars = tiers.repo_seconds.with_columns(instrument=key).filter(c("instrument").is_not_null())
         return merge_bars(bars).rename({"instrument": "key"})
 
-    def _moves(self, bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
+    def _moves(self, bars: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
         """(tick, key) of every change of a window within a session, edges included."""
+        calendar = tiers.calendar
         seconds = bars.select("second", "key").unique()
         # Tick T sees [T - span, T): a second s is first seen at s + 1, and last at s + span.
         moves = [seconds.select(tick=c("second") + 1, key="key")]
@@ -139,7 +140,12 @@ class Traded(Window):
         )
         opens = edges.filter(c("second") < c("session_start")).select(tick="session_start", key="key")
         ends = edges.filter(c("second") < c("session_end")).select(tick="session_end", key="key")
-        return pl.concat([inside.select("tick", "key"), opens, ends]).unique()
+        # What the rates are compared with may change while they stand.
+        prints = compared_with(tiers).select("tick", value_date=_new_york_date(c("tick"))).unique()
+        compared = edges.join(prints, on="value_date").filter(
+            c("second") < c("tick"), c("tick").is_between("session_start", "session_end", closed="left")
+        )
+        return pl.concat([each.select("tick", "key") for each in (inside, opens, ends, compared)]).unique()
 
     def _with_trailing(self, rows: pl.DataFrame, bars: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
         """The median spread of the trailing days, fixed at the start of each row's session."""
@@ -147,7 +153,7 @@ class Traded(Window):
         back = trailing_days(tiers.calendar, asked["value_date"], TRAILING_REACH)
         daily = _daily_medians(bars)
         earlier = asked.rename({"value_date": "of"}).join(back, on="of").join(daily, on=["value_date", "key"])
-        earlier = in_force(earlier, tiers.reference, "IORB", "iorb_e6").sort("days_before", descending=True)
+        earlier = in_force(earlier, tiers.reference, IORB, "iorb_e6").sort("days_before", descending=True)
         spread = (c("median_e6") - c("iorb_e6")).drop_nulls().tail(TRAILING_PRINTS)
         median = pl.when(spread.len() == TRAILING_PRINTS).then(spread.median())
         medians = earlier.group_by("key", value_date="of").agg(trailing_spread_e6=median)
@@ -158,7 +164,7 @@ class Traded(Window):
 class TradedPair(Window):
     """Two keys of the same window side by side, at the ticks at which either changes.
 
-    Columns: `left`, `right` (keys), `left_median_e6`, `right_median_e6`.
+    Its columns are `ROW_COLUMNS` and `PAIR_COLUMNS`.
 
     Attributes:
         traded: the window.
@@ -175,34 +181,52 @@ class TradedPair(Window):
         return self.traded.ticks(tiers, after, upto)
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
-        """A row a right side, where either side changes; blind if either side is."""
-        moved = at.rows(self.traded).select("tick", "key")
-        is_right = ~c("key").is_in(list(GENERAL_COLLATERAL)) if self.right is None else c("key") == self.right
-        rights = moved.filter(is_right)
-        # A move of the left side moves the pair with every right side that has traded by then.
-        seen = self.traded.bars(at.tiers).group_by("key").agg(first=c("second").min()).filter(is_right)
-        by_left = moved.filter(c("key") == self.left).select("tick").join(seen, how="cross")
-        rights = pl.concat([rights, by_left.filter(c("first") < c("tick")).select("tick", "key")]).unique()
-        lefts = rights.select("tick", key=pl.lit(self.left)).unique()
-        both = [
-            self.traded.look(at.tiers, side.sort("tick", "key")).select(
-                "tick", "value_date", "key", "median_e6", "blind"
-            )
-            for side in (lefts, rights)
-        ]
-        return (
-            both[1]
-            .join(both[0].drop("value_date"), on="tick", how="left", suffix="_left", maintain_order="left")
-            .select(
-                "tick",
-                "value_date",
-                left="key_left",
-                right="key",
-                left_median_e6="median_e6_left",
-                right_median_e6="median_e6",
-                blind=c("blind") | c("blind_left"),
-            )
+        """A row a right side, where the median or the blindness of either side changes; blind if either side is."""
+        seen = self.traded.bars(at.tiers).group_by("key").agg(first=c("second").min())
+        seen = seen.filter((c("key") == self.left) | self._is_right())
+        if at.ticks.is_empty() or seen.is_empty():
+            return _no_pairs()
+        # What stands just before: a value stands from its change point to the next, so only changes need be looked at.
+        before = self.traded.look(at.tiers, seen.select(tick=pl.lit(at.ticks[0] - 1, pl.Int64), key="key"))
+        moved = at.rows(self.traded).join(seen, on="key", how="semi")
+        points = (
+            pl.concat([before.with_columns(is_new=False), moved.with_columns(is_new=True)])
+            .select("tick", "key", "median_e6", "blind", "is_new")
+            .sort("key", "tick")
         )
+        same = [c(name).eq_missing(c(name).shift(1).over("key")) for name in ("median_e6", "blind")]
+        changed = points.filter("is_new", ~pl.all_horizontal(same))
+        by_right = changed.filter(self._is_right()).select("tick", "key")
+        by_left = changed.filter(c("key") == self.left).select("tick")
+        # A move of the left side moves the pair with every right side that has traded by then.
+        rights = seen.filter(self._is_right(), c("key") != self.left)
+        with_left = by_left.join(rights, how="cross").filter(c("first") < c("tick")).select("tick", "key")
+        asked = pl.concat([by_right, with_left]).unique().sort("tick", "key")
+        sides = points.sort("tick").select("tick", "key", "median_e6", "blind")
+        pairs = _as_of(asked, sides).rename({"key": "right", "median_e6": "right_median_e6"})
+        lefts = _as_of(asked.with_columns(key=pl.lit(self.left)), sides).rename({"median_e6": "left_median_e6"})
+        return pairs.with_columns(
+            lefts["left_median_e6"],
+            left=pl.lit(self.left),
+            blind=pairs["blind"].fill_null(value=False) | lefts["blind"].fill_null(value=False),
+            value_date=_new_york_date(c("tick")),
+        ).select(*ROW_COLUMNS, *PAIR_COLUMNS)
+
+    def _is_right(self) -> pl.Expr:
+        if self.right is None:
+            return ~c("key").is_in(list(GENERAL_COLLATERAL))
+        return c("key") == self.right
+
+
+def _as_of(asked: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
+    """The newest point of each (tick, key), in the order asked."""
+    return asked.join_asof(points, on="tick", by="key", check_sortedness=False)
+
+
+def _no_pairs() -> pl.DataFrame:
+    number = pl.Int64()
+    shape = {"left": pl.String(), "right": pl.String(), "left_median_e6": number, "right_median_e6": number}
+    return pl.DataFrame(schema=ROW_COLUMNS | shape)
 
 
 def _no_rows() -> pl.DataFrame:
@@ -211,11 +235,13 @@ def _no_rows() -> pl.DataFrame:
     return pl.DataFrame(schema=shape | {"key": text, "trailing_spread_e6": pl.Float64()})
 
 
+def _new_york_date(second: pl.Expr) -> pl.Expr:
+    return new_york_dates(second * MICROSECONDS_PER_SECOND).clip(FIRST_DATE, LAST_DATE)
+
+
 def _sessions(calendar: MarketCalendar, ticks: pl.Series) -> pl.DataFrame:
     """For each tick: `value_date`, `midnight`, `session_start`, `session_end` (null on a day without one)."""
-    rows = pl.DataFrame({"tick": ticks.unique()}).with_columns(
-        value_date=new_york_dates(c("tick") * MICROSECONDS_PER_SECOND).clip(FIRST_DATE, LAST_DATE)
-    )
+    rows = pl.DataFrame({"tick": ticks.unique()}).with_columns(value_date=_new_york_date(c("tick")))
     first, last = rows["value_date"].min(), rows["value_date"].max()
     if not isinstance(first, date) or not isinstance(last, date):
         first = last = FIRST_DATE
@@ -228,8 +254,8 @@ def _sessions(calendar: MarketCalendar, ticks: pl.Series) -> pl.DataFrame:
 def _gaps(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
     """For each second with a trade of general collateral: when patience with the silence after it ends.
 
-    Columns: key, since (the tick that first sees the second), due (the tick at which the key goes blind; null
-    if the next trade comes before).
+    Columns: key, since (the tick that first sees the second), then (the tick that sees the next one), due (the tick
+    at which the key goes blind; null if the next trade comes before).
     """
     seconds = (
         bars.filter(c("key").is_in([*GENERAL_COLLATERAL, *SEGMENT_NAMES.values()]))
@@ -237,17 +263,21 @@ def _gaps(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
         .unique()
         .sort("key", "since")
     )
-    days = seconds.with_columns(
-        day=new_york_dates((c("since") - 1) * MICROSECONDS_PER_SECOND).clip(FIRST_DATE, LAST_DATE)
-    )
+    days = seconds.with_columns(day=_new_york_date(c("since") - 1))
     watches = _watches(calendar, days["day"])
     today = pl.max_horizontal("since", "watch") + SILENCE
     due = pl.when(today <= c("until")).then(today).otherwise(c("next_watch") + SILENCE)
     return (
         days.join(watches, on="day", how="left", maintain_order="left")
         .with_columns(due=due, then=c("since").shift(-1).over("key").fill_null(EVER))
-        .select("key", "since", due=pl.when(c("due") < c("then")).then("due"))
+        .select("key", "since", "then", due=pl.when(c("due") < c("then")).then("due"))
     )
+
+
+def _silences(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
+    """(tick, key) at which general collateral goes blind, and at which a trade ends that, in a session or not."""
+    silences = _gaps(bars, calendar).filter(c("due").is_not_null())
+    return pl.concat([silences.select("key", tick=edge) for edge in ("due", "then")]).select("tick", "key")
 
 
 def _watches(calendar: MarketCalendar, dates: pl.Series) -> pl.DataFrame:
@@ -292,7 +322,7 @@ def _percentiles(bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
 def _daily_medians(bars: pl.DataFrame) -> pl.DataFrame:
     """(value_date, key, median_e6) of every whole New York day."""
     by_rate = (
-        bars.with_columns(value_date=new_york_dates(c("second") * MICROSECONDS_PER_SECOND))
+        bars.with_columns(value_date=_new_york_date(c("second")))
         .group_by("value_date", "key", "rate_e6")
         .agg(volume=c("volume_kusd").sum())
         .filter(c("volume") > 0)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import polars as pl
 from polars import col as c
+from polars.exceptions import PolarsError
 
 from monitor.results import BLIND, MICROSECONDS_PER_SECOND, Level
 from monitor.sinks.base import Sink, SinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from monitor.results import Ingested, Output, RejectedEvent, Transition
@@ -24,6 +26,9 @@ ALERTS_FILE: Final = "alerts.jsonl"
 REJECTS_FILE: Final = "rejects.jsonl"
 SUMMARY_FILE: Final = "summary.json"
 CATALOGUE_FILE: Final = "catalogue.json"
+_REPORT_FILE: Final = "report.html"
+_PART_BEGIN: Final = f".{SIGNALS_FILE}."
+"""Files of this beginning are parts of the signals, put together at the end."""
 
 MAX_REJECTS_KEPT: Final = 1_000_000
 """So many refused payloads are kept; of more, the summary says how many were only counted."""
@@ -44,55 +49,56 @@ class ReplayFiles(Sink):
         self._max_rejects = max_rejects
         self._parts: list[Path] = []
         self.rejects_kept = self.rejects_dropped = 0
-        try:
+        with self._writing(), ExitStack() as files:
             folder.mkdir(parents=True, exist_ok=True)
-            for stale in (SIGNALS_FILE, SUMMARY_FILE):
-                (folder / stale).unlink(missing_ok=True)
-            self._alerts: IO[str] = (folder / ALERTS_FILE).open("w", encoding="utf-8")
-            self._rejects: IO[str] = (folder / REJECTS_FILE).open("w", encoding="utf-8")
-        except OSError as error:
-            raise SinkError(f"{folder} cannot be written: {error.strerror}; name another folder with --out") from error
+            self._clear()
+            self._alerts: IO[str] = files.enter_context((folder / ALERTS_FILE).open("w", encoding="utf-8"))
+            self._rejects: IO[str] = files.enter_context((folder / REJECTS_FILE).open("w", encoding="utf-8"))
+            self._files = files.pop_all()
 
     def ingested(self, what: Ingested) -> None:
         """Keep what was refused."""
-        for reject in what.rejects:
-            if self.rejects_kept < self._max_rejects:
-                self._rejects.write(json.dumps(_reject_line(reject), ensure_ascii=False) + "\n")
-                self.rejects_kept += 1
-            else:
-                self.rejects_dropped += 1
+        with self._writing():
+            for reject in what.rejects:
+                if self.rejects_kept < self._max_rejects:
+                    self._rejects.write(json.dumps(_reject_line(reject), ensure_ascii=False) + "\n")
+                    self.rejects_kept += 1
+                else:
+                    self.rejects_dropped += 1
 
     def wrote(self, output: Output) -> None:
         """Append steps and transitions."""
-        for transition in output.transitions:
-            self._alerts.write(json.dumps(transition_line(transition), ensure_ascii=False) + "\n")
-        if output.steps.height:
-            part = self._folder / f".{SIGNALS_FILE}.{len(self._parts):06d}"
-            self.signal_rows(output.steps).write_parquet(part)
-            self._parts.append(part)
+        with self._writing():
+            for transition in output.transitions:
+                self._alerts.write(json.dumps(transition_line(transition), ensure_ascii=False) + "\n")
+            if output.steps.height:
+                part = self._folder / f"{_PART_BEGIN}{len(self._parts):06d}"
+                self.signal_rows(output.steps).write_parquet(part)
+                self._parts.append(part)
 
     def close(self) -> None:
         """Put the parts of the signals together."""
-        self._alerts.close()
-        self._rejects.close()
         whole = self._folder / SIGNALS_FILE
-        if not self._parts:
-            self.signal_rows(pl.DataFrame(schema=self._shape)).write_parquet(whole)
-        elif len(self._parts) == 1:
-            self._parts[0].rename(whole)
-        else:
-            pl.scan_parquet(self._parts, glob=False).sink_parquet(whole)
-            for part in self._parts:
-                part.unlink()
-        self._parts.clear()
+        with self._writing(), self._files:
+            if not self._parts:
+                self.signal_rows(pl.DataFrame(schema=self._shape)).write_parquet(whole)
+            elif len(self._parts) == 1:
+                self._parts[0].rename(whole)
+            else:
+                pl.scan_parquet(self._parts, glob=False).sink_parquet(whole)
+                for part in self._parts:
+                    part.unlink()
+            self._parts.clear()
 
     def write_catalogue(self, signals: Sequence[Mapping[str, Any]]) -> None:
         """Write the signals with the thresholds of this replay, for its report."""
-        (self._folder / CATALOGUE_FILE).write_text(json.dumps(signals, indent=2) + "\n", encoding="utf-8")
+        with self._writing():
+            (self._folder / CATALOGUE_FILE).write_text(json.dumps(signals, indent=2) + "\n", encoding="utf-8")
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write what the replay did, as its last word."""
-        (self._folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        with self._writing():
+            (self._folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
     def signal_rows(self, steps: pl.DataFrame) -> pl.DataFrame:
         """Steps as the rows of `signals.parquet`."""
@@ -114,6 +120,23 @@ class ReplayFiles(Sink):
             score=pl.lit(None, pl.Float64),  # scores come with the stress index
             level=words,
         )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, PolarsError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise SinkError(f"{self._folder} cannot be written: {why}; name another folder with --out") from error
+
+    def _clear(self) -> None:
+        """Remove what an earlier replay left, also one that was killed."""
+        if (self._folder / SUMMARY_FILE).exists():  # else a report may be anybody's
+            (self._folder / _REPORT_FILE).unlink(missing_ok=True)
+        for name in (SIGNALS_FILE, SUMMARY_FILE, CATALOGUE_FILE):
+            (self._folder / name).unlink(missing_ok=True)
+        for part in self._folder.glob(f"{_PART_BEGIN}*"):
+            part.unlink()
 
 
 def rfc3339(epoch_second: int) -> str:

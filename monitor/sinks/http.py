@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SERVICE_UNAVAILABLE: Final = 503
 _POLL_SECONDS: Final = 0.02
+_BACKLOG: Final = 128
 
 
 def metrics_app(registry: CollectorRegistry, not_ready_because: Callable[[], str | None]) -> Starlette:
@@ -56,32 +58,33 @@ class HttpServer:
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         self._host, self.port = host, port
-        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
-        self._failure: BaseException | None = None
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Listen; SinkError if the address cannot be had."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            listening = socket.create_server((self._host, self.port), family=family, backlog=_BACKLOG)
+        except OSError as error:
+            why = str(error.strerror).partition(" (")[0]
+            raise SinkError(
+                f"{self._host}:{self.port} cannot be listened on ({why}): is another monitor running? Set http.host "
+                "and http.metrics_port in the settings, or MONITOR_HTTP__HOST and MONITOR_HTTP__METRICS_PORT"
+            ) from error
+        self.port = listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.run, args=([listening],), name="http", daemon=True)
         self._thread.start()
         while not self._server.started:
             self._thread.join(_POLL_SECONDS)
-            if not self._thread.is_alive() and not self._server.started:
-                raise SinkError(
-                    f"{self._host}:{self.port} cannot be listened on: is another monitor running? "
-                    "Set [http] metrics_port in the settings, or MONITOR_HTTP__METRICS_PORT"
-                ) from self._failure
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+            if not self._thread.is_alive():
+                raise SinkError(f"{self._host}:{self.port} is not served: the server failed at its start")
 
     def stop(self, timeout_seconds: float) -> None:
-        """Answer what was asked, within that time, and end."""
+        """Answer what was asked, within that time, and end; does nothing if it was not started."""
+        if self._thread is None:
+            return
         self._server.should_exit = True
         self._thread.join(timeout_seconds / 2)
         self._server.force_exit = True
         self._thread.join(timeout_seconds / 2)
-
-    def _serve(self) -> None:
-        try:
-            self._server.run()
-        except (OSError, SystemExit) as failure:  # uvicorn exits when it cannot bind
-            self._failure = failure

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TICK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 MAX_SERIES_A_SIGNAL: Final = 5_000
-"""Label sets beyond this are not exported, and counted in `monitor_series_dropped_total`."""
+"""Label sets beyond this are not exported; `monitor_series_dropped_total` counts their steps."""
 
 Labels = tuple[str, ...]
 
@@ -84,6 +84,7 @@ class PrometheusSink(Sink):
         self._signals = {signal.name: signal for signal in signals}
         self._max_series = max_series
         self._states: dict[str, dict[Labels, _Now]] = {signal.name: {} for signal in signals}
+        self._last_event_us: dict[str, int] = {}
         self._snapshot = _Snapshot({name: {} for name in self._states})
         self.registry = CollectorRegistry()
         self.registry.register(_MarketCollector(self))
@@ -118,7 +119,7 @@ class PrometheusSink(Sink):
         )
         self._dropped = Counter(
             "monitor_series_dropped",
-            "Label sets not exported, because a signal has too many.",
+            "Steps not exported, because their signal has too many label sets.",
             ["signal"],
             registry=registry,
         )
@@ -140,8 +141,10 @@ class PrometheusSink(Sink):
         self._late.labels(what.stream).inc(what.late)
         for reject in what.rejects:
             self._rejected.labels(reject.stream, reject.reason).inc()
-        if what.last_event_us is not None:
-            self._last_event.labels(what.stream).set(what.last_event_us / MICROSECONDS_PER_SECOND)
+        if what.last_event_us is not None:  # of this batch: another partition may be ahead of it
+            newest = max(what.last_event_us, self._last_event_us.get(what.stream, what.last_event_us))
+            self._last_event_us[what.stream] = newest
+            self._last_event.labels(what.stream).set(newest / MICROSECONDS_PER_SECOND)
 
     def wrote(self, output: Output) -> None:
         """Take in steps; the next scrape shows them all."""
@@ -249,7 +252,8 @@ def _segments(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterat
     for name, states in snapshot.states.items():
         segment = signals[name].segment
         for now in states.values():
-            level[segment] = max(level.get(segment, Level.CALM), now.level or Level.CALM)
+            if now.level is not None:  # a segment that has seen no level is not calm
+                level[segment] = max(level.get(segment, Level.CALM), now.level)
             blind[segment] = blind.get(segment, False) or (now.blind and signals[name].headline)
     yield _by_segment("market_segment_level", "Highest level of a segment's signals.", level)
     yield _by_segment("market_segment_blind", "1 while a headline signal of the segment is blind.", blind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from monitor.streams import MICROSECONDS_PER_SECOND
@@ -21,8 +22,8 @@ class StoryClock:
     """
 
     def __init__(self, start_us: int, end_us: int, speed: float, wall: Callable[[], float]) -> None:
-        if speed <= 0:
-            raise ValueError(f"a story cannot be played at speed {speed:g}; a number above 0 is needed")
+        if not 0 < speed < inf:
+            raise ValueError(f"a story cannot be played at speed {speed:g}; a finite number above 0 is needed")
         self.start_us, self.end_us = start_us, end_us
         self._speed, self._wall = speed, wall
         self._began: float | None = None

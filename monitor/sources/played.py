@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from monitor.sources.base import RawBatch, Source, SourceError
+from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ class PlayedSource(Source):
         name: the source's name.
         files: what to play, not yet opened; every event has a sound `ts`.
         clock: what time the story has; what is earlier than its start is there at once.
+
+    A line that is earlier than one before it in its file waits for that one: positions only rise.
     """
 
     def __init__(self, name: str, files: Sequence[FileSource], clock: StoryClock) -> None:
@@ -44,6 +47,8 @@ class PlayedSource(Source):
         self._times: list[int] = []
         self._events: list[tuple[FileSource, int, bytes]] = []
         self._next = 0
+        self._total: int | None = None
+        self._is_open = False
 
     def open(self) -> None:
         """Read all files and put their events in order; those after the story's end are left out."""
@@ -52,9 +57,15 @@ class PlayedSource(Source):
         events = events[: bisect_right(events, self._clock.end_us, key=lambda event: event[0])]
         self._times = [ts_us for ts_us, *_ in events]
         self._events = [(file, offset, payload) for _, file, offset, payload in events]
+        self._total = len(events)
+        self._is_open = True
 
     def poll(self, max_records: int) -> RawBatch | None:
         """The next events of one file whose time has come."""
+        if max_records < 1:
+            raise ValueError("max_records must be at least 1")
+        if not self._is_open:
+            raise RuntimeError("a PlayedSource is polled between open and close")
         due = bisect_right(self._times, self._clock.now_us())
         if self._next >= due:
             return None
@@ -71,24 +82,25 @@ class PlayedSource(Source):
     @property
     def exhausted(self) -> bool:
         """Whether everything was handed over."""
-        return self._next >= len(self._events)
+        return self._next == self._total
 
     def lag(self) -> int | None:
-        """How many events are due and not handed over."""
-        return max(0, bisect_right(self._times, self._clock.now_us()) - self._next)
+        """How many events are due and not handed over; None if it is not open."""
+        return bisect_right(self._times, self._clock.now_us()) - self._next if self._is_open else None
 
     def progress(self) -> tuple[int, int | None]:
-        """Events handed over, of all of the story and its past."""
-        return self._next, len(self._events)
+        """Events handed over, of all of the story and its past; these are not known before `open`."""
+        return self._next, self._total
 
     def close(self, timeout_seconds: float) -> None:  # noqa: ARG002 - nothing is held open
         """Forget the events."""
-        self._times, self._events, self._next = [], [], 0
+        self._times, self._events, self._is_open = [], [], False
 
 
 def _read(file: FileSource) -> list[tuple[int, FileSource, int, bytes]]:
-    """(ts_us, file, offset, payload) of every event of a file."""
+    """(when it is due, file, offset, payload) of every event of a file."""
     events: list[tuple[int, FileSource, int, bytes]] = []
+    due_us = 0
     file.open()
     try:
         while not file.exhausted:
@@ -96,7 +108,8 @@ def _read(file: FileSource) -> list[tuple[int, FileSource, int, bytes]]:
             if batch is None:
                 continue
             for offset, payload in zip(batch.offsets, batch.payloads, strict=True):
-                events.append((_ts_us(file, offset, payload), file, offset, payload))
+                due_us = max(due_us, _ts_us(file, offset, payload))
+                events.append((due_us, file, offset, payload))
     finally:
         file.close(timeout_seconds=1)
     return events
@@ -104,11 +117,17 @@ def _read(file: FileSource) -> list[tuple[int, FileSource, int, bytes]]:
 
 def _ts_us(file: FileSource, offset: int, payload: bytes) -> int:
     try:
-        ts = _TIME(payload).ts
-        if isinstance(ts, str) and not ts.isdigit():
-            return round(datetime.fromisoformat(ts).timestamp() * 1_000_000)
-        return int(ts)
+        return _epoch_us(_TIME(payload).ts)
     except (msgspec.MsgspecError, ValueError) as error:
         raise SourceError(
             f"{file.partition}, line {offset}: without a sound ts it cannot be played ({error})"
         ) from error
+
+
+def _epoch_us(ts: int | str) -> int:
+    if isinstance(ts, int) or ts.isdigit():
+        return int(ts)
+    moment = datetime.fromisoformat(ts)
+    if moment.tzinfo is None:
+        raise ValueError(f"{ts} has no offset")
+    return round(moment.timestamp() * MICROSECONDS_PER_SECOND)

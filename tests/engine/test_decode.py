@@ -49,7 +49,7 @@ def decode(stream: str, *events: Mapping[str, str]) -> tuple[pl.DataFrame, tuple
     return decoded.events, decoded.rejects
 
 
-def row(stream: str, **fields: str) -> dict[str, Any]:
+def row(stream: str, /, **fields: str) -> dict[str, Any]:
     """The decoded minimal event with these fields over it; it must be accepted."""
     events, rejects = decode(stream, MINIMAL[stream] | fields)
     assert rejects == ()
@@ -57,7 +57,7 @@ def row(stream: str, **fields: str) -> dict[str, Any]:
     return only
 
 
-def refused(stream: str, **fields: str) -> tuple[Reason, str]:
+def refused(stream: str, /, **fields: str) -> tuple[Reason, str]:
     """Why the minimal event with these fields over it is refused."""
     events, rejects = decode(stream, MINIMAL[stream] | fields)
     assert events.is_empty()
@@ -232,10 +232,6 @@ class TestSchema:
 NUMBERS = [(s, f) for s in streams.STREAMS.values() for f in s.fields if f.kind is Kind.NUMBER]
 
 
-def _is_numeric(*, scale: int) -> list[tuple[Stream, Field]]:
-    return [(s, f) for s, f in NUMBERS if f.scale == scale]
-
-
 def _spellings(number: Decimal) -> list[str]:
     """JSON texts of one and the same number."""
     plain = f"{number:f}"
@@ -272,10 +268,6 @@ class TestNumbers:
         exact = number * field.scale
         # Half a unit, and what a double cannot say: two roundings of 2**-53 of the value.
         assert abs(integer - exact) <= Decimal("0.5") + abs(exact) / 2**52
-
-    @pytest.mark.parametrize("scale", [10**9, 10**6, 10**3])
-    def test_there_are_numbers_of_every_scale(self, scale: int) -> None:
-        assert _is_numeric(scale=scale)
 
     @pytest.mark.parametrize(
         ("text", "integer"),
@@ -348,9 +340,10 @@ class TestTimestamps:
             '"2025-01-01T00:00:00"', '"2025-01-01"', '"2025-01-01T00:00:00.Z"', '"2025-01-01T00:00Z"',
             '"2025-01-01T23:59:60Z"', '"2025-01-01T24:00:00Z"', '"2025-02-29T00:00:00Z"', '"2025-13-01T00:00:00Z"',
             '"2025-01-01T00:00:00+25:00"', '"2025-01-01T00:00:00+0530"', '"2025-W01-1T00:00:00Z"',
-            '" 2025-01-01T00:00:00Z"', '"2025-01-01T00:00:00Z\\n"', '"0000-01-01T00:00:00Z"', '"٢٠٢٥-01-01T00:00:00Z"',
+            '" 2025-01-01T00:00:00Z"', '"2025-01-01T00:00:00Z\\n"', '"0000-01-01T00:00:00Z"',
+            '"\u0662\u0660\u0662\u0665-01-01T00:00:00Z"',
             '"now"', '""', '"-"', '"--1"', '"+1735689600000000"', '"1735689600000000.0"', '"1_735_689_600_000_000"',
-            '"١"', "0", "-1", "1", "-1735689600000000", '"-1735689600000000"', "9" * 19, "9" * 400,
+            '"\u0661"', "0", "-1", "1", "-1735689600000000", '"-1735689600000000"', "9" * 19, "9" * 400,
             '"' + "9" * 400 + '"', str(streams.EARLIEST_TS_US - 1), str(streams.LATEST_TS_US),
             '"1989-12-31T23:59:59.999999Z"', '"2100-01-01T00:00:00Z"', '"0001-01-01T00:00:00+14:00"',
             '"9999-12-31T23:59:59-14:00"', '"1990-01-01T00:00:00+00:01"',
@@ -483,6 +476,11 @@ class TestWithoutStream:
             line = b'{"stream":' + first.encode() + b',"stream":"cds",' + payload(MINIMAL["cds"])[1:]
             [decoded] = DECODER.decode(RawBatch("ws", None, "c", [0], [line]))
             assert (decoded.stream, decoded.events.height) == ("cds", 1)
+
+    def test_a_byte_order_mark_hides_no_stream(self) -> None:
+        line = b"\xef\xbb\xbf" + payload({"stream": '"cds"'} | MINIMAL["cds"])
+        [decoded] = DECODER.decode(RawBatch("ws", None, "c", [0], [line]))
+        assert (decoded.stream, decoded.events.height) == ("cds", 1)
 
     def test_a_given_stream_is_not_overruled(self) -> None:
         assert row("cds", stream='"repo"') == row("cds")

@@ -143,7 +143,7 @@ def _reference(series: str, effective: date, ts_us: int, value: float, arrived_u
     return Event(max(ts_us, arrived_us), "reference", "rates", fields)
 
 
-rates = st.integers(-6, 60).map(lambda n: round(2.1 + n * 0.0125, 6)) | st.sampled_from([-0.01, 0.0, 0.005, 5.25, 10.0])
+rates = st.integers(-6, 60).map(lambda n: round(2.1 + n * 0.0123, 6)) | st.sampled_from([-0.01, 0.0, 0.005, 5.25, 10.0])
 volumes = st.sampled_from([None, 0.0, 0.4, 1.5, 3.0, 5.0, 5.0, 6.5, 40.0])
 
 
@@ -162,10 +162,11 @@ def _history(draw: st.DrawFn, first: date) -> Log:
             continue
         rate = round(2.1 + steps[n % len(steps)] / 100, 6)
         arrived_us = late_us if in_one_go else 0
-        figures = {"rate": rate, "p25": rate - 0.02, "p75": rate + 0.03, "p99": rate + 0.2, "volume": whole}
+        steps_up = {"rate": 0, "p25": -0.02, "p75": 0.03, "p99": 0.2}
+        figures = {name: round(rate + step, 6) for name, step in steps_up.items()} | {"volume": whole}
         log.append(_print("SOFR", day, _published_us(day), arrived_us, **figures))
         if n % 3:
-            log.append(_print("TGCR", day, _published_us(day), arrived_us, rate=rate - 0.03))
+            log.append(_print("TGCR", day, _published_us(day), arrived_us, rate=round(rate - 0.03, 6)))
     return log
 
 

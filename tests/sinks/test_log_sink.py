@@ -1,0 +1,74 @@
+"""The run in words: who is told what, and how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from monitor.sinks.log import EVERY_SECONDS, LogSink
+
+
+class Wall:
+    """A wall clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.mark.parametrize(
+    ("after", "severity"), [("critical", "error"), ("blind", "error"), ("warning", "warning"), ("calm", "info")]
+)
+def test_a_transition_is_its_sentence_as_loud_as_its_level(made: Any, wall: Wall, after: str, severity: str) -> None:
+    with capture_logs() as told:
+        LogSink([], wall).wrote(made.output(transitions=[made.transition(after=after, sentence="100 % {bad}")]))
+    assert told == [
+        {"event": "100 % {bad}", "log_level": severity, "alert": "RepoTailBp", "to": after, "notify": "on-call"}
+    ]
+
+
+def test_refused_and_late_events(made: Any, wall: Wall) -> None:
+    sink = LogSink([], wall)
+    with capture_logs() as told:
+        sink.ingested(made.ingested(events=5))
+        rejects = [made.reject("bad_text", position="f:3"), made.reject("not_json")]
+        sink.ingested(made.ingested(rejects=rejects, late=4))
+    assert [(line["event"], line["log_level"], line["count"]) for line in told] == [
+        ("events refused", "warning", 2),
+        ("events came too late to count", "warning", 4),
+    ]
+    assert (told[0]["first_reason"], told[0]["first_position"]) == ("bad_text", "f:3")
+
+
+def test_how_it_stands_is_told_of_headlines_now_and_then(made: Any, wall: Wall) -> None:
+    sink = LogSink(["repo_tail_bp", "repo_spread_bp"], wall)
+    steps = [
+        made.step("repo_tail_bp", 3.0, 0),
+        made.step("repo_tail_bp", 4.0, 0),
+        made.step("repo_tail_bp", 99.0, None, instrument="TGCR"),
+        made.step("repo_spread_bp", 5.0, 0),
+        made.step("repo_spread_bp", None, 0),
+        made.step("repo_jump_bp", 6.0, 0),
+    ]
+    with capture_logs() as told:
+        sink.wrote(made.output(steps))
+        wall.seconds += EVERY_SECONDS - 0.01
+        sink.wrote(made.output(steps))
+        wall.seconds += 0.01
+        sink.wrote(made.output())
+        sink.wrote(made.output([made.step("repo_tail_bp", 7.0, 0)]))
+        sink.close()
+    assert [{k: v for k, v in line.items() if k not in {"event", "log_level"}} for line in told] == [
+        {"value_date": "2019-09-16", "repo_tail_bp": 4.0, "repo_spread_bp": 5.0},
+        {"value_date": "2019-09-16", "repo_tail_bp": 7.0},
+    ]
+    assert {(line["event"], line["log_level"]) for line in told} == {("how it stands", "info")}
