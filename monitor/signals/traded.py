@@ -8,14 +8,14 @@ serves one tick and all ticks, and a longer window costs no more.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from polars import col as c
 
 from monitor import streams
-from monitor.calendar import FIRST_DATE, LAST_DATE, NEW_YORK, new_york_dates
+from monitor.calendar import FIRST_DATE, LAST_DATE, NEW_YORK, MarketCalendar, new_york_dates
 from monitor.engine.repo_bars import merge_bars
 from monitor.engine.tiers import EVER
 from monitor.signals.known import IORB, TARGET_UPPER, compared_with, days_around, in_force, trailing_days
@@ -25,7 +25,6 @@ from monitor.signals.thresholds import SECONDS_PER_MINUTE
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
-    from monitor.calendar import MarketCalendar
     from monitor.engine.tiers import Tiers
     from monitor.signals.model import Evaluation
 
@@ -33,6 +32,7 @@ HALF_HOUR: Final = 30 * SECONDS_PER_MINUTE
 MIN_VOLUME_KUSD: Final = 5 * streams.KUSD_PER_BUSD
 """Below this volume a window has no percentiles: too little data."""
 
+SECONDS_PER_DAY: Final = 86_400
 SILENCE: Final = 30 * SECONDS_PER_MINUTE
 """General collateral without a trade for so long, while watched, is blind."""
 WATCH_FROM, WATCH_TO = time(8, 30), time(15)
@@ -79,7 +79,7 @@ class Traded(Window):
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """The keys whose window changes at these ticks, in session; all of them absent at its end."""
-        bars = self.bars(at.tiers)
+        bars = self.bars(at.tiers, at.ticks)
         if bars.is_empty():
             return _no_rows()
         moves = pl.concat([self._moves(bars, at.tiers), _silences(bars, at.tiers.calendar)])
@@ -92,7 +92,7 @@ class Traded(Window):
             tiers: what is known.
             asked: `tick` and `key`.
         """
-        bars = self.bars(tiers)
+        bars = self.bars(tiers, asked["tick"])
         if bars.is_empty() or asked.is_empty():
             return _no_rows()
         sessions = _sessions(tiers.calendar, asked["tick"])
@@ -111,17 +111,23 @@ class Traded(Window):
         rows = rows.with_columns(blind=(c("due") <= c("tick")).fill_null(value=False))
         rows = in_force(rows, tiers.reference, IORB, "iorb_e6")
         rows = in_force(rows, tiers.reference, TARGET_UPPER, "target_upper_e6")
-        rows = self._with_trailing(rows, bars, tiers)
-        return rows.select(*ROW_COLUMNS, *TRADED_COLUMNS)
+        return self._with_trailing(rows, tiers).select(*ROW_COLUMNS, *TRADED_COLUMNS)
 
-    def bars(self, tiers: Tiers) -> pl.DataFrame:
-        """(second, key, rate_e6, volume_kusd), by key; trades of no known segment have no segment's key."""
+    def bars(self, tiers: Tiers, ticks: pl.Series | None = None) -> pl.DataFrame:
+        """(second, key, rate_e6, volume_kusd), by key; trades of no known segment have no segment's key.
+
+        Args:
+            tiers: what is known.
+            ticks: only what windows at these ticks need: the two days before them, and of what came earlier each
+                key's last second; None: all.
+        """
+        seconds = tiers.repo_seconds if ticks is None else _near(tiers.repo_seconds, ticks)
         if not self.by_segment:
-            return tiers.repo_seconds.rename({"instrument": "key"})
+            return seconds.rename({"instrument": "key"})
         segment = c("segment").replace_strict(SEGMENT_NAMES, default=None)
         named = pl.when(c("instrument").is_in(list(SEGMENT_NAMES.values()))).then("instrument")
         key = pl.when(c("instrument").is_in(list(GENERAL_COLLATERAL))).then(pl.coalesce(segment, named))
-        bars = tiers.repo_seconds.with_columns(instrument=key).filter(c("instrument").is_not_null())
+        bars = seconds.with_columns(instrument=key).filter(c("instrument").is_not_null())
         return merge_bars(bars).rename({"instrument": "key"})
 
     def _moves(self, bars: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
@@ -147,11 +153,13 @@ class Traded(Window):
         )
         return pl.concat([each.select("tick", "key") for each in (inside, opens, ends, compared)]).unique()
 
-    def _with_trailing(self, rows: pl.DataFrame, bars: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
-        """The median spread of the trailing days, fixed at the start of each row's session."""
+    def _with_trailing(self, rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
+        """The median spread of the trailing days, fixed at the start of each row's session; only for whole days."""
+        if self.span_seconds is not None or self.by_segment:
+            return rows.with_columns(trailing_spread_e6=pl.lit(None, pl.Float64))
         asked = rows.select("value_date", "key", tick="session_start").unique().drop_nulls()
         back = trailing_days(tiers.calendar, asked["value_date"], TRAILING_REACH)
-        daily = _daily_medians(bars)
+        daily = _daily_medians(self.bars(tiers), back["value_date"])
         earlier = asked.rename({"value_date": "of"}).join(back, on="of").join(daily, on=["value_date", "key"])
         earlier = in_force(earlier, tiers.reference, IORB, "iorb_e6").sort("days_before", descending=True)
         spread = (c("median_e6") - c("iorb_e6")).drop_nulls().tail(TRAILING_PRINTS)
@@ -182,7 +190,7 @@ class TradedPair(Window):
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """A row a right side, where the median or the blindness of either side changes; blind if either side is."""
-        seen = self.traded.bars(at.tiers).group_by("key").agg(first=c("second").min())
+        seen = self.traded.bars(at.tiers, at.ticks).group_by("key").agg(first=c("second").min())
         seen = seen.filter((c("key") == self.left) | self._is_right())
         if at.ticks.is_empty() or seen.is_empty():
             return _no_pairs()
@@ -233,6 +241,17 @@ def _no_rows() -> pl.DataFrame:
     text, number = pl.String(), pl.Int64()
     shape = ROW_COLUMNS | dict.fromkeys(TRADED_COLUMNS, number)
     return pl.DataFrame(schema=shape | {"key": text, "trailing_spread_e6": pl.Float64()})
+
+
+def _near(seconds: pl.DataFrame, ticks: pl.Series) -> pl.DataFrame:
+    """The bars that windows at these ticks can see, and of what came before them each instrument's last second."""
+    first, last = ticks.min(), ticks.max()
+    if not isinstance(first, int) or not isinstance(last, int):
+        return seconds.clear()
+    begin = first - 2 * SECONDS_PER_DAY
+    newest = c("second") == c("second").max().over("instrument", "segment")
+    near = seconds.filter(c("second") >= begin, c("second") < last)
+    return pl.concat([seconds.filter(c("second") < begin).filter(newest), near])
 
 
 def _new_york_date(second: pl.Expr) -> pl.Expr:
@@ -319,10 +338,16 @@ def _percentiles(bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     return _of_volumes(by_rate, ["tick", "key"])
 
 
-def _daily_medians(bars: pl.DataFrame) -> pl.DataFrame:
-    """(value_date, key, median_e6) of every whole New York day."""
+def _daily_medians(bars: pl.DataFrame, days: pl.Series) -> pl.DataFrame:
+    """(value_date, key, median_e6) of these New York days, each whole."""
+    first, last = days.min(), days.max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        first = last = FIRST_DATE
+    begin = MarketCalendar.at_new_york(first, time())
+    end = MarketCalendar.at_new_york(last + timedelta(days=1), time())
     by_rate = (
-        bars.with_columns(value_date=_new_york_date(c("second")))
+        bars.filter(c("second").is_between(begin, end, closed="left"))
+        .with_columns(value_date=_new_york_date(c("second")))
         .group_by("value_date", "key", "rate_e6")
         .agg(volume=c("volume_kusd").sum())
         .filter(c("volume") > 0)
