@@ -28,7 +28,7 @@ from monitor import signals as catalogue_of_signals
 from monitor.calendar import UserDates
 from monitor.history import HISTORIES
 from monitor.log import LogFormat, LogLevel
-from monitor.signals import CATALOGUE, Parameters
+from monitor.signals import Parameters
 from monitor.signals.model import Signal
 from monitor.signals.repo import RepoParameters
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
 
     def catalogue(self) -> tuple[Signal, ...]:
         """The signals with the thresholds in force; ValueError if a threshold names none, or is out of order."""
-        known = {signal.name: signal for signal in CATALOGUE}
+        known = {signal.name: signal for signal in catalogue_of_signals.catalogue(self.parameters())}
         rows = {name: {row.id: row for row in signal.thresholds} for name, signal in known.items()}
         own: dict[tuple[str, str], ThresholdRow] = {}
         for signal, settings in self.thresholds.items():
@@ -241,7 +241,7 @@ def load(path: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} cannot be read: {error}") from error
     try:
-        from_file = tomllib.loads(text)
+        from_file = tomllib.loads(text + "\n")  # so that what is wrong in the last line is told with its number
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
 

@@ -55,9 +55,11 @@ class Evaluator:
         folded = self._point | LEVEL_COLUMNS
         self._last = pl.DataFrame(schema=folded)  # window values: the last change point of each key
         self._prints = pl.DataFrame(schema=folded)  # published values: the newest version of each value date
-        self._spoke = pl.DataFrame(schema={"key": pl.String(), "spoke": pl.Boolean()})  # of published values
+        folded |= {"level": pl.Int8()}
+        # Published values: the row of each key's newest value date, what is mute among them.
+        self._newest = pl.DataFrame(schema=folded | {"is_mute": pl.Boolean()})
         # The newest telling of each key, as the sinks know it.
-        self._standing = pl.DataFrame(schema=folded | {"level": pl.Int8()} | _MARKS)
+        self._standing = pl.DataFrame(schema=folded | _MARKS)
         self._teller = Teller(signals, self._labels)
 
     @property
@@ -125,7 +127,7 @@ class Evaluator:
             pl.concat([self._last, base]).unique("key", keep="last", maintain_order=True)
             .update(latches, on="key")
         )  # fmt: skip
-        return self._marked(folded, is_step=_differs(folded, self._standing))
+        return self._marked(folded, is_step=_differs(folded, self._standing, "value", "blind", "level"))
 
     def _of_prints(self, points: pl.DataFrame, until: int) -> Iterator[pl.DataFrame]:
         """What becomes of published values: each follows the one of the value date before it.
@@ -135,16 +137,16 @@ class Evaluator:
         """
         if points.is_empty():
             return
-        newest = self._prints.group_by("key").agg(newest=c("value_date").max())
-        sound = pl.when(~c("blind")).then("value_date")
-        points = points.join(newest, on="key", how="left", maintain_order="left").with_columns(
-            newest=pl.max_horizontal("newest", sound.cum_max().shift(1).over("key"))
+        sound = self._prints.group_by("key").agg(sound=c("value_date").max())
+        stood = self._newest.select("key", stood="value_date")
+        points = points.join(sound, on="key", how="left", maintain_order="left")
+        points = points.join(stood, on="key", how="left", maintain_order="left").with_columns(
+            sound=pl.max_horizontal("sound", _newest_before(pl.when(~c("blind")).then("value_date"))),
+            stood=pl.max_horizontal("stood", _newest_before(c("value_date"))),
         )
-        # The running maximum carries on where a blind row left a hole.
-        points = points.with_columns(c("newest").forward_fill().over("key"))
+        past = ((c("value_date") <= c("sound")) | (c("value_date") < c("stood"))).fill_null(value=False)
         several = pl.len().over("key", "tick") > 1
-        awkward = ((c("value_date") <= c("newest")).fill_null(value=False) | several).max().over("tick")
-        points = points.with_columns(awkward=awkward).with_columns(
+        points = points.with_columns(awkward=(past | several).max().over("tick")).with_columns(
             part=pl.when("awkward").then(c("tick").rank("dense")).otherwise(0).rle_id()
         )
         for part in points.partition_by("part", maintain_order=True):
@@ -155,19 +157,21 @@ class Evaluator:
         """Published values that all are of a newer value date than the one before."""
         before = self._prints.sort("value_date").unique("key", keep="last", maintain_order=True)
         folded = _with_level(fold(points, before, until, self._calendar))
-        # Absence after absence is no news.
-        folded = folded.join(self._spoke, on="key", how="left", maintain_order="left")
+        # Absence after absence is no news, nor is that the same value date is blind still.
+        spoke = self._newest.select("key", spoke=_SPEAKS)
+        folded = folded.join(spoke, on="key", how="left", maintain_order="left")
         spoke_before = _SPEAKS.shift(1).over("key").fill_null(c("spoke").fill_null(value=False))
-        folded = folded.with_columns(is_step=_SPEAKS | spoke_before)
-        self._remember_who_spoke(folded)
+        is_news = ~c("blind") | _differs(folded, self._newest, "value_date", "blind", "level")
+        folded = folded.with_columns(is_step=(_SPEAKS | spoke_before) & is_news, is_mute="blind")
+        self._remember(folded)
         self._prints = pl.concat([self._prints, folded.filter(~c("blind")).select(self._prints.columns)])
         return self._marked(folded, is_step=c("is_step"))
 
     def _retold(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
         """Published values of one tick, of which some take the place of earlier versions: levels from there on anew."""
         version = ["key", "value_date"]
-        first = points.group_by("key").agg(first=c("value_date").min())
-        known = self._prints.join(first, on="key")
+        reach = points.group_by("key").agg(first=c("value_date").min(), last=c("value_date").max())
+        known = self._prints.join(reach, on="key")
         before = known.filter(c("value_date") < c("first")).sort("value_date").unique("key", keep="last")
         after = known.filter(c("value_date") >= c("first")).select(*self._point)
         old = _with_level(self._prints).select(*version, old_value="value", old_level="level", known=pl.lit(value=True))
@@ -177,15 +181,19 @@ class Evaluator:
         kept = after.join(points.filter(~c("is_mute")), on=version, how="anti").with_columns(
             is_mute=pl.lit(value=False)
         )
-        order = pl.concat([kept, points.select(kept.columns)]).sort("key", "value_date", "is_mute")
+        # A newer value date that is mute stays so, whatever comes of earlier ones.
+        silent = self._newest.filter("is_mute").join(reach, on="key").filter(c("value_date") > c("last"))
+        order = pl.concat([kept, points.select(kept.columns), silent.select(kept.columns)])
+        order = order.sort("key", "value_date", "is_mute")
         folded = _with_level(fold(order.select(*self._point), before, until, self._calendar)).with_columns(
             tick=pl.lit(points["tick"][0], pl.Int64)
         )
 
         folded = folded.join(old, on=version, how="left", maintain_order="left").with_columns(
-            same=c("value").eq_missing(c("old_value")) & c("level").eq_missing(c("old_level")) & ~c("blind")
+            same=c("value").eq_missing(c("old_value")) & c("level").eq_missing(c("old_level")) & ~c("blind"),
+            is_mute=is_mute,
         )
-        replaced = folded.filter(~is_mute)
+        replaced = folded.filter(~c("is_mute"))
         self._prints = pl.concat(
             [self._prints.join(replaced, on=version, how="anti"), replaced.select(self._prints.columns)]
         )
@@ -193,16 +201,21 @@ class Evaluator:
         folded = folded.join(is_touched, on=version, how="left", maintain_order="left").with_columns(
             is_newest=c("value_date") == c("value_date").max().over("key")
         )
-        self._remember_who_spoke(folded)
+        stood = self._newest.filter("is_mute").select(*version, "level", "blind", still=pl.lit(value=True))
+        folded = folded.join(
+            stood, on=[*version, "level", "blind"], how="left", nulls_equal=True, maintain_order="left"
+        ).with_columns(still=c("still").fill_null(value=False) & c("is_mute"))
+        self._remember(folded)
         told = folded.filter(
             ~c("same").fill_null(value=False) | c("is_touched").fill_null(value=False) | c("is_newest")
         )
-        return self._marked(told, is_step=~(c("same") & c("known").fill_null(value=False)), is_retold=True)
+        known_so = c("same") & c("known").fill_null(value=False)
+        return self._marked(told, is_step=~(known_so | c("still")), is_retold=True)
 
-    def _remember_who_spoke(self, folded: pl.DataFrame) -> None:
-        """Keep, of each key's newest row, whether it said anything."""
-        newest = folded.unique("key", keep="last", maintain_order=True).select("key", spoke=_SPEAKS)
-        self._spoke = pl.concat([self._spoke, newest]).unique("key", keep="last", maintain_order=True)
+    def _remember(self, folded: pl.DataFrame) -> None:
+        """Keep the row of each key's newest value date."""
+        newest = folded.select(self._newest.columns)
+        self._newest = pl.concat([self._newest, newest]).unique("key", keep="last", maintain_order=True)
 
     def _marked(self, folded: pl.DataFrame, *, is_step: pl.Expr, is_retold: bool = False) -> pl.DataFrame:
         marks = {"is_step": is_step, "is_retold": pl.lit(is_retold)}
@@ -217,15 +230,18 @@ def _with_level(folded: pl.DataFrame) -> pl.DataFrame:
     return folded.with_columns(level=pl.when(c("row").is_not_null()).then(level).cast(pl.Int8))
 
 
-def _differs(folded: pl.DataFrame, standing: pl.DataFrame) -> pl.Expr:
-    """Whether a row's value, blindness or level is another than that of the row before it, or of what stands."""
-    before = folded.select("key").join(
-        standing.select("key", "value", "blind", "level"), on="key", how="left", maintain_order="left"
-    )
+def _newest_before(dates: pl.Expr) -> pl.Expr:
+    """The greatest date of a key's rows before each; nulls are passed over."""
+    return dates.cum_max().forward_fill().shift(1).over("key")
+
+
+def _differs(folded: pl.DataFrame, standing: pl.DataFrame, *names: str) -> pl.Expr:
+    """Whether one of these columns is another than in the key's row before, or in what stands before the first."""
+    before = folded.select("key").join(standing.select("key", *names), on="key", how="left", maintain_order="left")
     is_first = c("key").is_first_distinct()
 
     def differs(name: str) -> pl.Expr:
         previous = pl.when(is_first).then(pl.lit(before[name])).otherwise(c(name).shift(1))
         return c(name).ne_missing(previous)
 
-    return differs("value") | differs("blind") | differs("level")
+    return pl.any_horizontal(differs(name) for name in names)

@@ -54,16 +54,16 @@ class Teller:
         state = pl.struct("level", "blind")
         moved = (state != state.shift(1).over("key")) | (c("key").is_first_distinct())
         for row in ruled.filter(moved.fill_null(value=True) | c("is_retold")).iter_rows(named=True):
-            before = self._told.setdefault(row["key"], _Told())
+            before = self._told.setdefault(row["key"], _Told(since=row["tick"]))
             level, blind = Level(row["level"]), row["blind"]
             if (level, blind) == (before.level, before.blind):
                 continue
             if not row["is_newest"] and (blind or level <= before.level):
                 continue
-            since = before.since if level == before.level and before.blind else row["tick"]
-            after = _Told(level, blind, before.since if blind else since)
+            after = _Told(level, blind, before.since if level == before.level else row["tick"])
             self._told[row["key"]] = after
-            yield self._transition(row, before, after, told, standing)
+            if after.state != before.state:
+                yield self._transition(row, before, after, told, standing)
 
     def _transition(
         self, row: dict[str, Any], before: _Told, after: _Told, told: pl.DataFrame, standing: pl.DataFrame
@@ -92,11 +92,12 @@ class Teller:
 
     def _contributors(self, row: dict[str, Any], told: pl.DataFrame, standing: pl.DataFrame) -> tuple[Contributor, ...]:
         """The signal's label sets with their values at the row's tick, worst first."""
-        of_signal = pl.concat([standing, told.filter(c("tick") <= row["tick"], "is_newest")]).filter(
-            c("signal") == row["signal"]
-        )
-        now = pl.concat([of_signal, told.filter(c("key") == row["key"], c("tick") == row["tick"])])
-        now = now.unique("key", keep="last").filter(c("value").is_not_null())
+        newest = pl.concat([standing, told.filter(c("tick") <= row["tick"], "is_newest")])
+        others = newest.filter(c("signal") == row["signal"], c("key") != row["key"])
+        itself = told.filter(
+            c("key") == row["key"], c("tick") == row["tick"], c("value_date") == row["value_date"]
+        )  # fmt: skip
+        now = pl.concat([others, itself]).unique("key", keep="last").filter(c("value").is_not_null())
         worst = now.sort(
             c("level").fill_null(-1), c("value") * c("sign").fill_null(1), "key", descending=[True, True, False]
         )

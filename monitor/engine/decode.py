@@ -146,11 +146,10 @@ class Decoder:
 
     def _stream_of(self, payload: bytes) -> str:
         """The stream that an object names; `UNKNOWN_STREAM` if it names none, or is no object."""
-        line = payload.removeprefix(_BOM)
         try:
-            name = getattr(self._peek(line), "stream", None)
+            name = getattr(self._peek(payload.removeprefix(_BOM)), "stream", None)
         except msgspec.ValidationError:
-            name = _last_stream(line)
+            name = _last_stream(payload)
         except _UNPARSED:
             return UNKNOWN_STREAM
         return name if isinstance(name, str) and name in self._by_stream else UNKNOWN_STREAM
@@ -237,14 +236,14 @@ class _StreamDecoder:
         try:
             return self._parse(line)
         except _UNPARSED as error:
-            if too_large := _TOO_LARGE.search(str(error)):
-                raise _RefusedError(Reason.OUT_OF_RANGE, f"{too_large['field']} is too large a number") from error
+            _refuse_too_large(error)
         # From the generic object, not from the bytes: of a key that stands twice the last value wins, also
         # where the first would be of a wrong type.
         generic = _parse_object(line)
         try:
             return msgspec.convert(generic, self._struct)
         except msgspec.ValidationError as error:
+            _refuse_too_large(error)
             raise _RefusedError(Reason.WRONG_TYPE, self._wrong_type(str(error), generic)) from error
 
     def _wrong_type(self, message: str, generic: dict[str, Any]) -> str:
@@ -445,16 +444,22 @@ def _parse_object(line: bytes) -> dict[str, Any]:
     return generic
 
 
-def _last_stream(line: bytes) -> object:
-    """What an object says in `stream` where that key stands twice; None of what is no object."""
+def _last_stream(payload: bytes) -> object:
+    """What an object says last in `stream`, which may stand twice in it; None of what is no object."""
     try:
-        return _parse_object(line).get("stream")
+        return _parse_object(_sound_line(payload)).get("stream")
     except _RefusedError:
         return None
 
 
 _AT_FIELD: Final = re.compile(r" - at `\$\.(?P<field>\w+)")
 _TOO_LARGE: Final = re.compile(r"out of range - at `\$\.(?P<field>\w+)")
+
+
+def _refuse_too_large(error: Exception) -> None:
+    """Refuses the payload if that is what msgspec complains of: a number of a field that no double can hold."""
+    if found := _TOO_LARGE.search(str(error)):
+        raise _RefusedError(Reason.OUT_OF_RANGE, f"{found['field']} is too large a number") from error
 
 
 def _shown(value: object) -> str:

@@ -58,25 +58,15 @@ class Published(Window):
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """Prints, reference prints, and noons at which a benchmark falls overdue."""
-        overdue = self._spells(tiers).filter("falls_due")["due"]
-        ticks = pl.concat([tiers.benchmarks["tick"], compared_with(tiers)["tick"], overdue.alias("tick")])
+        overdue = self._overdue(tiers)["tick"]
+        ticks = pl.concat([tiers.benchmarks["tick"], compared_with(tiers)["tick"], overdue])
         return ticks.filter(ticks.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """The value dates that a print or a reference rate touches at these ticks, and those overdue."""
         key = ["tick", *BENCHMARK_KEY]
-        touched = self._touched(at.tiers, at.ticks)
-        spells = self._spells(at.tiers)
-        due = spells.filter("falls_due", c("due").is_in(at.ticks.implode()))
-        # What is overdue stays so beside whatever comes meanwhile of earlier value dates.
-        beside = version_at(touched.select("tick", "instrument").unique(), spells, ["instrument"])
-        overdue = pl.concat(
-            [
-                due.select("instrument", tick="due", value_date="awaited").select(key),
-                beside.filter(c("due") <= c("tick")).rename({"awaited": "value_date"}).select(key),
-            ]
-        )
-        return self.look(at.tiers, pl.concat([touched, overdue]).unique().sort(key))
+        overdue = self._overdue(at.tiers).filter(c("tick").is_in(at.ticks.implode()))
+        return self.look(at.tiers, pl.concat([self._touched(at.tiers, at.ticks), overdue]).unique().sort(key))
 
     def look(self, tiers: Tiers, asked: pl.DataFrame) -> pl.DataFrame:
         """These value dates as they are known at these ticks.
@@ -108,11 +98,16 @@ class Published(Window):
         )
         return pl.concat([printed, compared.select(c("later").alias("tick"), *BENCHMARK_KEY)]).unique()
 
-    def _spells(self, tiers: Tiers) -> pl.DataFrame:
-        """For each print of a newest value date: when the next one is due.
+    def _overdue(self, tiers: Tiers) -> pl.DataFrame:
+        """(tick, instrument, value_date) of what is not there when due, or was so when the one before it came."""
+        spells = self._spells(tiers).with_columns(since=pl.max_horizontal("tick", "due"))
+        overdue = spells.filter(c("since") < c("then"))
+        return overdue.select(tick="since", instrument="instrument", value_date="awaited")
 
-        Columns: instrument, tick (of the print), awaited (the next value date), due (epoch seconds), falls_due
-        (whether it is still awaited then: it did not come before, nor was the print itself later than that).
+    def _spells(self, tiers: Tiers) -> pl.DataFrame:
+        """For each print of a newest value date: when the next one is due, and when that came.
+
+        Columns: instrument, tick (of the print), awaited (the next value date), due and then (epoch seconds).
         """
         newest = c("value_date").cum_max().over("instrument")
         known_before = newest.shift(1).over("instrument")
@@ -129,9 +124,7 @@ class Published(Window):
             "tick",
             "awaited",
             "due",
-            falls_due=c("due").is_between(
-                "tick", c("tick").shift(-1, fill_value=EVER).over("instrument"), closed="left"
-            ),
+            then=c("tick").shift(-1, fill_value=EVER).over("instrument"),
         )
 
 

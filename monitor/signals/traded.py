@@ -202,8 +202,9 @@ class TradedPair(Window):
             .select("tick", "key", "median_e6", "blind", "is_new")
             .sort("key", "tick")
         )
-        same = [c(name).eq_missing(c(name).shift(1).over("key")) for name in ("median_e6", "blind")]
-        changed = points.filter("is_new", ~pl.all_horizontal(same))
+        was, was_blind = (c(name).shift(1).over("key") for name in ("median_e6", "blind"))
+        is_same = c("median_e6").eq_missing(was) & (c("blind") == was_blind.fill_null(value=False))
+        changed = points.filter("is_new", ~is_same)
         by_right = changed.filter(self._is_right()).select("tick", "key")
         by_left = changed.filter(c("key") == self.left).select("tick")
         # A move of the left side moves the pair with every right side that has traded by then.

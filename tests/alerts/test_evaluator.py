@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars import col as c
 
@@ -16,6 +16,7 @@ from monitor.calendar import MarketCalendar
 from monitor.results import Output, Transition
 from monitor.signals.model import VALUE_COLUMNS, Signal
 from monitor.signals.thresholds import Edge, Hold, ThresholdRow
+from tests.alerts.plain import Point, Rule, over_prints
 
 CALENDAR = MarketCalendar()
 MINUTE = 60
@@ -116,6 +117,77 @@ def test_the_results_do_not_depend_on_the_cuts(prints: list[Value], trades: list
         assert steps_of(cut).sort(order).equals(steps_of(at_once).sort(order))
 
 
+# Few moments and few days, so that revisions, late days and blind ones meet.
+crowded = st.lists(
+    st.builds(
+        Value,
+        st.integers(0, 6).map(lambda hour: OPEN + hour * 3_600),
+        st.sampled_from(["A", "A", "B"]),
+        st.integers(0, 3).map(lambda n: DAY - timedelta(days=3 - n)),
+        st.sampled_from([None, 1.0, 3.0, 5.0, 9.0]),
+        st.sampled_from([False, False, True]),
+    ),
+    max_size=9,
+).map(one_a_tick)
+
+
+@settings(max_examples=60, deadline=None)
+@given(crowded, st.sets(st.integers(0, 6).map(lambda hour: OPEN + hour * 3_600), max_size=3))
+@example(
+    # The revision of an earlier day, after a blind one, in a call after the first.
+    [
+        Value(OPEN + hour * 3_600, "A", date(2019, 7, day), value, blind=value is None)
+        for hour, (day, value) in enumerate([(6, 1.0), (7, 1.0), (8, 9.0), (9, None), (7, 1.5)])
+    ],
+    {OPEN},
+)
+def test_revisions_do_not_depend_on_the_cuts(prints: list[Value], cuts: set[int]) -> None:
+    values, end = {PRINTED.name: prints}, OPEN + 7 * 3_600
+    at_once, cut = run(values, [end]), run(values, [*sorted(cuts), end])
+    assert told(cut) == told(at_once)
+    assert steps_of(cut).equals(steps_of(at_once))
+
+
+TWICE = ThresholdRow(
+    "all", pl.lit(value=True), "all", "because", calm=1, warning=Edge(4, 2), critical=Edge(8, 5),
+    hold_in=Hold(prints=2), hold_out=Hold(prints=2),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(crowded, st.sampled_from([ROW, TWICE]))
+def test_in_the_end_every_day_has_the_level_that_the_newest_figures_give_it(
+    prints: list[Value], row: ThresholdRow
+) -> None:
+    """As if the last figures of every day had been there from the start; no figures replace none."""
+    figures: dict[tuple[str, date], float | None] = {}
+    spoke: set[str] = set()
+    for v in sorted(prints, key=lambda v: (v.tick, v.value_date)):
+        if v.value is not None and not v.blind:
+            spoke.add(v.instrument)
+        if v.blind or v.instrument not in spoke or (v.value is None and figures.get((v.instrument, v.value_date))):
+            continue
+        figures[v.instrument, v.value_date] = v.value
+    printed_bp = signal("printed_bp", row)
+    some = {"printed_bp": prints}
+    output = Evaluator((printed_bp,), CALENDAR).advance(
+        {"printed_bp": frames(some, -1, 1 << 40)["printed_bp"]}, OPEN + 9 * 3_600
+    )
+    steps = output.steps.filter(c("value").is_not_null()).unique(["instrument", "value_date"], keep="last")
+    found = {(step["instrument"], step["value_date"]): (step["value"], step["level"]) for step in steps.to_dicts()}
+    rule = Rule((4.0, 2.0), (8.0, 5.0), row.hold_in.prints - 1, row.hold_out.prints - 1)
+    for instrument in sorted(spoke):
+        days = sorted(day for who, day in figures if who == instrument)
+        values = [figures[instrument, day] for day in days]
+        levels = over_prints([Point(0, value, rule) for value in values])
+        expected = {
+            (instrument, day): (value, warning + critical)
+            for day, value, (warning, critical) in zip(days, values, levels, strict=True)
+            if value is not None
+        }
+        assert {key: said for key, said in found.items() if key[0] == instrument} == expected
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(printed, max_size=9).map(one_a_tick), st.lists(traded, max_size=9).map(one_a_tick))
 def test_a_chain_of_transitions_has_no_gap(prints: list[Value], trades: list[Value]) -> None:
@@ -127,6 +199,16 @@ def test_a_chain_of_transitions_has_no_gap(prints: list[Value], trades: list[Val
         assert t.since <= t.tick
         assert t.value is not None or "blind" in (t.before, t.after)  # no level moves for want of a value
         state[key] = t.after
+
+
+@settings(max_examples=40, deadline=None)
+@given(crowded, st.lists(traded, max_size=9).map(one_a_tick))
+def test_transitions_come_in_the_order_of_ticks_signals_labels_and_value_dates(
+    prints: list[Value], trades: list[Value]
+) -> None:
+    transitions = told(run({PRINTED.name: prints, TRADED.name: trades}, [OPEN + 300 * MINUTE]))
+    order = [(t.tick, t.signal, t.labels["instrument"], t.value_date) for t in transitions]
+    assert order == sorted(order)
 
 
 def at(hours: int, value_date: int, value: float | None = None, *, blind: bool = False, who: str = "A") -> Value:
@@ -233,6 +315,53 @@ class TestBlind:
         assert steps.select("value", "level", "blind").rows() == [(9.0, 2, False), (None, 2, False), (6.0, 2, False)]
 
 
+    def test_a_newer_day_stays_blind_when_an_earlier_one_is_revised(self) -> None:
+        values = {PRINTED.name: [at(0, 1, 5.0), at(1, 2, blind=True), at(2, 1, 1.0), at(3, 2, 1.0)]}
+        assert words(values) == [
+            ("calm", "warning", "2019-07-08"),
+            ("warning", "blind", "2019-07-09"),
+            ("blind", "calm", "2019-07-09"),
+        ]
+        steps = steps_of(run(values, [OPEN + 9 * 3_600]))
+        assert [(str(day)[-2:], value, level) for day, value, level in steps.select("value_date", "value", "level").rows()] == [
+            ("08", 5.0, 1), ("09", None, 1), ("08", 1.0, 0), ("09", None, 0), ("09", 1.0, 0),
+        ]  # fmt: skip
+
+    def test_an_earlier_day_that_turns_out_worse_is_told_while_blind(self) -> None:
+        values = {PRINTED.name: [at(0, 1, 1.0), at(1, 2, blind=True), at(2, 1, 9.0), at(3, 2, 9.0)]}
+        assert words(values) == [
+            ("calm", "blind", "2019-07-09"),
+            ("blind", "critical", "2019-07-08"),
+            ("critical", "blind", "2019-07-09"),
+            ("blind", "critical", "2019-07-09"),
+        ]
+        assert [(t.since - OPEN) // 3_600 for t in told(run(values, [OPEN + 9 * 3_600]))] == [1, 2, 2, 2]
+
+    def test_to_be_blind_still_is_no_step(self) -> None:
+        values = {PRINTED.name: [at(0, 1, 1.0), at(1, 2, blind=True), at(2, 2, blind=True), at(3, 3, blind=True)]}
+        steps = steps_of(run(values, [OPEN + 9 * 3_600]))
+        assert [(row[0] - OPEN) // 3_600 for row in steps.select("tick").rows()] == [0, 1, 3]
+
+    def test_calm_has_stood_since_the_first_value(self) -> None:
+        values = {PRINTED.name: [at(1, 1, 1.0), at(2, 2, blind=True), at(3, 2, 1.0)]}
+        assert [(t.since - OPEN) // 3_600 for t in told(run(values, [OPEN + 9 * 3_600]))] == [2, 1]
+
+    def test_a_window_value_keeps_its_level_while_blind_and_its_hold_stands_still(self) -> None:
+        def minute(n: int, value: float | None = None) -> Value:
+            return Value(OPEN + n * MINUTE, "A", DAY, value, value is None)
+
+        values = {TRADED.name: [minute(0, 5.0), minute(15), minute(60, 1.0), minute(65), minute(90, 1.0)]}
+        transitions = told(run(values, [OPEN + 300 * MINUTE]))
+        assert [(t.before, t.after, (t.tick - OPEN) // MINUTE, (t.since - OPEN) // MINUTE) for t in transitions] == [
+            ("calm", "warning", 10, 10),
+            ("warning", "blind", 15, 15),
+            ("blind", "warning", 60, 10),
+            ("warning", "blind", 65, 65),
+            ("blind", "warning", 90, 10),
+            ("warning", "calm", 105, 105),
+        ]
+
+
 class TestHolds:
     def test_a_level_comes_at_the_end_of_its_hold_with_no_event_there(self) -> None:
         outputs = run({TRADED.name: [Value(OPEN, "A", DAY, 5.0)]}, [OPEN + 3_600])
@@ -269,6 +398,22 @@ class TestTransitions:
         assert [(each.labels["instrument"], each.value) for each in last.contributors] == [
             ("I0", 9.0), ("I7", 7.0), ("I6", 6.0), ("I5", 5.0), ("I4", 4.0),
         ]  # fmt: skip
+
+    def test_a_past_day_is_told_with_its_own_value_among_the_contributors(self) -> None:
+        values = [at(0, 2, 1.0), at(1, 3, 1.5), at(1, 3, 3.0, who="B"), at(2, 2, 9.0)]
+        past, now = told(run({PRINTED.name: values}, [OPEN + 9 * 3_600]))
+        assert [(each.labels["instrument"], each.value) for each in past.contributors] == [("A", 9.0), ("B", 3.0)]
+        assert [(each.labels["instrument"], each.value) for each in now.contributors] == [("B", 3.0), ("A", 1.5)]
+
+    def test_contributors_are_those_of_the_moment(self) -> None:
+        """What comes later, or is blind then, is not among them, however the ticks are cut."""
+        values = {PRINTED.name: [at(0, 1, 3.0, who="B"), at(1, 1, 5.0), at(2, 2, blind=True, who="B"), at(3, 2, 9.0)]}
+        for cuts in ([9], [1, 9], [0, 1, 2, 3]):
+            transitions = [t for t in told(run(values, [OPEN + hour * 3_600 for hour in cuts])) if t.after != "blind"]
+            assert [[(each.labels["instrument"], each.value) for each in t.contributors] for t in transitions] == [
+                [("A", 5.0), ("B", 3.0)],
+                [("A", 9.0)],
+            ]
 
     def test_it_carries_what_people_need(self) -> None:
         (transition,) = told(run({PRINTED.name: [at(0, 1, 5.0)]}, [OPEN + 9_999]))

@@ -29,7 +29,8 @@ CALENDAR: Final = MarketCalendar(
 SESSIONS: Final = tuple(session for day in DAYS if (session := CALENDAR.session(day)))
 OPEN: Final = tuple(second for begin, end in SESSIONS for second in range(begin, end + 1))
 """Every second at which the clock runs, and the last one of each session."""
-SHUT: Final = tuple(sorted({end + step for _, end in SESSIONS for step in (-86_000, 1, 7, 3_600)}))
+SHUT: Final = tuple(sorted(tick for begin, end in SESSIONS for tick in (begin - 3_600, begin - 1, end + 1, end + 3_600)))
+assert len({CALENDAR.session_seconds(tick) for tick in SHUT}) == len(SESSIONS) + 1
 
 SHAPE: Final = {
     "key": pl.String(), "tick": pl.Int64(), "value": pl.Float64(), "by_print": pl.Boolean(), **RULE_COLUMNS,
@@ -43,11 +44,13 @@ VALUES: Final = st.sampled_from([None, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 
 def rules(draw: st.DrawFn) -> Rule:
     """Thresholds in order; sometimes only one level, sometimes none at all, sometimes low is bad."""
     warning_exit, warning, critical_exit, critical = sorted(draw(st.tuples(*[st.sampled_from([1.0, 2.0, 4.0, 6.0])] * 4)))
-    edges = (warning, warning_exit), (critical, critical_exit)
     sign = draw(st.sampled_from([1, 1, -1]))
-    edges = tuple((sign * enter, sign * leave) for enter, leave in edges)
     has_warning, has_critical = draw(st.sampled_from([(True, True), (True, True), (True, False), (False, True)]))
-    return Rule(edges[0] if has_warning else None, edges[1] if has_critical else None, sign=sign)
+    return Rule(
+        (sign * warning, sign * warning_exit) if has_warning else None,
+        (sign * critical, sign * critical_exit) if has_critical else None,
+        sign=sign,
+    )
 
 
 @st.composite

@@ -108,6 +108,7 @@ GOLDEN: list[tuple[str | None, bytes, Reason, str]] = [
     (None, b"{}", Reason.UNKNOWN_STREAM, f"stream is missing: {KNOWN_STREAMS}"),
     (None, b'{"stream":"equity"}', Reason.UNKNOWN_STREAM, f"stream 'equity' is not known: {KNOWN_STREAMS}"),
     (None, b'{"stream":["cds"]}', Reason.UNKNOWN_STREAM, f"stream an array is not known: {KNOWN_STREAMS}"),
+    (None, b'{"stream":{"\xff":1}}', Reason.NOT_UTF8, "byte 12 is no UTF-8"),
     ("treasury", b"{}", Reason.MISSING_FIELD, "ts is missing"),
     ("treasury", treasury('"bid":0,"ask":null'), Reason.MISSING_FIELD, "one of bid, ask is needed"),
     ("treasury", treasury('"bid":true'), Reason.WRONG_TYPE, "bid must be a number or a decimal string, not true"),
@@ -227,6 +228,13 @@ class TestReasons:
         reject = outcome("treasury", line)
         assert isinstance(reject, Reject)
         assert reject.detail.startswith("ask 1000 ")
+
+    def test_of_what_cannot_be_read_too(self) -> None:
+        """A timestamp and a number that cannot be read: the one that comes first in the contract is told."""
+        for later in ('"bid":"x"', '"bid":"x","ask":"y"'):
+            reject = outcome("treasury", f'{{{later},"ts":"soon","instrument":"A"}}'.encode())
+            assert isinstance(reject, Reject)
+            assert reject.reason is Reason.BAD_TIMESTAMP
 
     @pytest.mark.parametrize(("stream", "field"), fields_of(Kind.CHOICE, Kind.DATE, Kind.NUMBER, Kind.TEXT, Kind.TEXTS))
     def test_what_is_told_stays_short(self, stream: Stream, field: Field) -> None:
@@ -357,10 +365,15 @@ class TestTypes:
         assert outcomes(stream.name, lines) == [accepted(stream.name)] * len(lines)
 
     def test_of_a_field_said_twice_the_last_counts_also_when_it_is_wrong(self) -> None:
-        for last, reason in (("[]", Reason.WRONG_TYPE), ("500", Reason.OUT_OF_RANGE), ('"x"', Reason.NOT_A_NUMBER)):
-            reject = outcome("treasury", treasury(f'"bid":99,"bid":{last}'))
-            assert isinstance(reject, Reject)
-            assert reject.reason is reason
+        too_large = "9" * 400
+        for last, reason in (
+            ("[]", Reason.WRONG_TYPE), ("500", Reason.OUT_OF_RANGE), ('"x"', Reason.NOT_A_NUMBER),
+            (too_large, Reason.OUT_OF_RANGE), ("1e400", Reason.OUT_OF_RANGE),
+        ):  # fmt: skip
+            for first in ("99", "[]"):
+                reject = outcome("treasury", treasury(f'"bid":{first},"bid":{last}'))
+                assert isinstance(reject, Reject)
+                assert reject.reason is reason
 
     @pytest.mark.parametrize(("stream", "field"), [p for p in fields_of(*Kind) if p.values[1].required])
     def test_a_required_field(self, stream: Stream, field: Field) -> None:

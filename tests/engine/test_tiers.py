@@ -30,7 +30,8 @@ DAYS = [date(2024, 12, 30), date(2024, 12, 31)]
 LONG_AGO = -(1 << 62) + 1
 """The first tick that has not run before any has."""
 
-properties = settings(deadline=None, max_examples=150)
+properties = settings(deadline=None, max_examples=100)
+slow_properties = settings(deadline=None, max_examples=50)
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,7 @@ BATCHES = st.lists(
 
 
 class TestTrades:
-    @properties
+    @slow_properties
     @given(BATCHES, st.integers(BASE, BASE + 25))
     def test_what_is_known_at_a_tick_that_can_run_does_not_change(self, batches: list[Batch], tick: int) -> None:
         """The tiers at any tick up to the horizon are those of the whole log, seen from that tick."""
@@ -297,7 +298,7 @@ class TestTrades:
         store.finish()
         assert equal(store.tiers(), everything)
 
-    @properties
+    @slow_properties
     @given(BATCHES)
     def test_the_horizon_is_the_slowest_partitions(self, batches: list[Batch]) -> None:
         store = TierStore(CALENDAR)
@@ -313,7 +314,7 @@ class TestTrades:
         store.finish()
         assert store.horizon == EVER
 
-    @properties
+    @slow_properties
     @given(BATCHES)
     def test_no_trade_is_lost(self, batches: list[Batch]) -> None:
         """Every trade is in a bar or was counted as late; partitions' bars of one second are one bar."""

@@ -232,13 +232,13 @@ class PlainRepo:
         for (series, effective), version in self._known(self.references, tick).items():
             if version.tick == tick and series in ("IORB", "TARGET_UPPER"):
                 told |= {key for key in known if key[1] >= effective}
-        touched = {instrument for instrument, _ in told}
         for instrument in {instrument for instrument, _ in known}:
             awaited = self.awaited(instrument, tick)
             assert awaited is not None
-            day, due = awaited
-            if due == tick or (due < tick and instrument in touched):
-                told.add((instrument, day))
+            newest = max(key[1] for key in known if key[0] == instrument)
+            came = min(version.tick for version in self.benchmarks if version.key == (instrument, newest))
+            if max(came, awaited[1]) == tick:
+                told.add((instrument, awaited[0]))
         return told
 
     @cached_property

@@ -1,13 +1,12 @@
-"""Outputs of a made-up market, for all sinks."""
+"""Outputs of a made-up market, for the tests of all sinks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import polars as pl
-import pytest
 
 from monitor.results import (
     STEP_COLUMNS,
@@ -26,13 +25,13 @@ TICK = 1_568_721_600  # 2019-09-17T12:00:00Z
 DAY = date(2019, 9, 16)
 
 
-def a_step(signal: str, value: float | None, level: int | None, **more: Any) -> dict[str, Any]:
+def step(signal: str, value: float | None, level: int | None, **more: Any) -> dict[str, Any]:
     """A row of a frame of steps; `instrument` SOFR, of a benchmark, unless it is said otherwise."""
-    step = {"tick": TICK, "value_date": DAY, "signal": signal, "value": value, "blind": False, "level": level}
-    return step | {"row": None, "instrument": "SOFR", "window": None} | more
+    told = {"tick": TICK, "value_date": DAY, "signal": signal, "value": value, "blind": False, "level": level}
+    return told | {"row": None, "instrument": "SOFR", "window": None} | more
 
 
-def an_output(
+def output(
     steps: Sequence[dict[str, Any]] = (),
     transitions: Sequence[Transition] = (),
     thresholds: Sequence[ThresholdInForce] = (),
@@ -43,7 +42,7 @@ def an_output(
     return Output(until, frame, tuple(transitions), tuple(thresholds), watermarks_us or {})
 
 
-def a_transition(**more: Any) -> Transition:
+def transition(**more: Any) -> Transition:
     """The spike of 2019-09-17, unless it is said otherwise."""
     spike: dict[str, Any] = {
         "tick": TICK,
@@ -65,30 +64,11 @@ def a_transition(**more: Any) -> Transition:
     return Transition(**(spike | more))
 
 
-def an_ingested(events: int = 0, rejects: Sequence[RejectedEvent] = (), **more: Any) -> Ingested:
+def ingested(events: int = 0, rejects: Sequence[RejectedEvent] = (), **more: Any) -> Ingested:
     counts: dict[str, Any] = {"stream": "repo", "late": 0, "first_event_us": None, "last_event_us": None}
     return Ingested(events=events, rejects=tuple(rejects), **(counts | more))
 
 
-def a_reject(reason: str = "not_json", raw: bytes = b"{", **more: Any) -> RejectedEvent:
-    reject = {"stream": "repo", "detail": "cut short", "source": "repo.ndjson", "position": "in/repo.ndjson:7"}
-    return RejectedEvent(reason=reason, raw=raw, **(reject | more))
-
-
-class Made:
-    """What the tests of the sinks make: as one fixture, because a test file cannot import from this one."""
-
-    labels = LABELS
-    step_shape = STEP_SHAPE
-    tick = TICK
-    day = DAY
-    step: Callable[..., dict[str, Any]] = staticmethod(a_step)
-    output: Callable[..., Output] = staticmethod(an_output)
-    transition: Callable[..., Transition] = staticmethod(a_transition)
-    ingested: Callable[..., Ingested] = staticmethod(an_ingested)
-    reject: Callable[..., RejectedEvent] = staticmethod(a_reject)
-
-
-@pytest.fixture(scope="session")
-def made() -> type[Made]:
-    return Made
+def reject(reason: str = "not_json", raw: bytes = b"{", **more: Any) -> RejectedEvent:
+    told = {"stream": "repo", "detail": "cut short", "source": "repo.ndjson", "position": "in/repo.ndjson:7"}
+    return RejectedEvent(reason=reason, raw=raw, **(told | more))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from monitor.sinks.base import SinkError
 from monitor.sinks.files import ReplayFiles, rfc3339
+from tests.sinks import made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +32,12 @@ SCHEMA = {
 }
 
 
-def replay_files(folder: Path, made: Any, **more: Any) -> ReplayFiles:
-    return ReplayFiles(folder, made.step_shape, made.labels, **more)
+def replay_files(folder: Path, **more: Any) -> ReplayFiles:
+    return ReplayFiles(folder, made.STEP_SHAPE, made.LABELS, **more)
 
 
-def written(folder: Path, made: Any, outputs: Sequence[Output] = ()) -> pl.DataFrame:
-    files = replay_files(folder, made)
+def written(folder: Path, outputs: Sequence[Output] = ()) -> pl.DataFrame:
+    files = replay_files(folder)
     for output in outputs:
         files.wrote(output)
     files.close()
@@ -50,41 +51,41 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 class TestSignals:
-    def test_columns_and_values(self, tmp_path: Path, made: Any) -> None:
+    def test_columns_and_values(self, tmp_path: Path) -> None:
         steps = [
             made.step("repo_tail_bp", 217.0, 2),
-            made.step("repo_tail_bp", None, 2, tick=made.tick + 1, blind=True),
+            made.step("repo_tail_bp", None, 2, tick=made.TICK + 1, blind=True),
             made.step("repo_tail_bp", None, 1, value_date=None, instrument="GCF", window="30m"),
             made.step("repo_volume_busd", 900.5, None),
             made.step("repo_spread_bp", -3.0, 0),
         ]
-        rows = written(tmp_path, made, [made.output(steps)])
+        rows = written(tmp_path, [made.output(steps)])
         assert dict(rows.schema) == SCHEMA
         at = datetime(2019, 9, 17, 12, tzinfo=UTC)
         sofr = {"instrument": "SOFR", "window": None}
         assert rows.rows() == [
-            (at, made.day, "repo_tail_bp", sofr, 217.0, None, "critical"),
-            (at.replace(second=1), made.day, "repo_tail_bp", sofr, None, None, "blind"),
+            (at, made.DAY, "repo_tail_bp", sofr, 217.0, None, "critical"),
+            (at.replace(second=1), made.DAY, "repo_tail_bp", sofr, None, None, "blind"),
             (at, None, "repo_tail_bp", {"instrument": "GCF", "window": "30m"}, None, None, "warning"),
-            (at, made.day, "repo_volume_busd", sofr, 900.5, None, None),
-            (at, made.day, "repo_spread_bp", sofr, -3.0, None, "calm"),
+            (at, made.DAY, "repo_volume_busd", sofr, 900.5, None, None),
+            (at, made.DAY, "repo_spread_bp", sofr, -3.0, None, "calm"),
         ]
 
-    def test_a_blind_label_set_without_thresholds_is_blind_too(self, tmp_path: Path, made: Any) -> None:
-        rows = written(tmp_path, made, [made.output([made.step("repo_volume_busd", None, None, blind=True)])])
+    def test_a_blind_label_set_without_thresholds_is_blind_too(self, tmp_path: Path) -> None:
+        rows = written(tmp_path, [made.output([made.step("repo_volume_busd", None, None, blind=True)])])
         assert rows["level"].to_list() == ["blind"]
 
-    def test_an_empty_replay_has_the_columns_too(self, tmp_path: Path, made: Any) -> None:
-        rows = written(tmp_path, made, [made.output()])
+    def test_an_empty_replay_has_the_columns_too(self, tmp_path: Path) -> None:
+        rows = written(tmp_path, [made.output()])
         assert rows.height == 0
         assert dict(rows.schema) == SCHEMA
 
     @pytest.mark.parametrize("parts", [1, 2, 13])
-    def test_parts_are_put_together_in_their_order(self, tmp_path: Path, made: Any, parts: int) -> None:
+    def test_parts_are_put_together_in_their_order(self, tmp_path: Path, parts: int) -> None:
         outputs, expected = [], []
         for part in range(parts):
             # Later parts have earlier names, and some outputs have no steps.
-            ticks = [made.tick + 10 * part + n for n in (2, 0, 1)]
+            ticks = [made.TICK + 10 * part + n for n in (2, 0, 1)]
             names = [f"I{99 - part}-{n}" for n in range(3)]
             steps = [
                 made.step("repo_tail_bp", float(tick), 0, tick=tick, instrument=name)
@@ -92,15 +93,15 @@ class TestSignals:
             ]
             outputs += [made.output(steps), made.output()]
             expected += names
-        rows = written(tmp_path, made, outputs)
+        rows = written(tmp_path, outputs)
         assert dict(rows.schema) == SCHEMA
         assert [labels["instrument"] for labels in rows["labels"]] == expected
         assert sorted(path.name for path in tmp_path.iterdir()) == ["alerts.jsonl", "rejects.jsonl", "signals.parquet"]
 
 
 class TestAlerts:
-    def test_a_line(self, tmp_path: Path, made: Any) -> None:
-        files = replay_files(tmp_path, made)
+    def test_a_line(self, tmp_path: Path) -> None:
+        files = replay_files(tmp_path)
         files.wrote(made.output(transitions=[made.transition()]))
         files.close()
         # The order of the keys too: people read these lines.
@@ -114,8 +115,8 @@ class TestAlerts:
             '2019-09-17 08:00 New York."}\n'
         )
 
-    def test_a_line_into_blindness(self, tmp_path: Path, made: Any) -> None:
-        files = replay_files(tmp_path, made)
+    def test_a_line_into_blindness(self, tmp_path: Path) -> None:
+        files = replay_files(tmp_path)
         transition = made.transition(after="blind", value=None, threshold=None, value_date=None, contributors=())
         files.wrote(made.output(transitions=[transition]))
         files.close()
@@ -123,9 +124,9 @@ class TestAlerts:
         assert (line["to"], line["value"], line["threshold"], line["value_date"]) == ("blind", None, None, None)
         assert line["contributors"] == []
 
-    def test_every_transition_is_a_line_in_order_whatever_is_in_its_text(self, tmp_path: Path, made: Any) -> None:
+    def test_every_transition_is_a_line_in_order_whatever_is_in_its_text(self, tmp_path: Path) -> None:
         names = ["one", 'quote " and \\', "new\nline", "line\u2028separator", "ümlaut ✓", ""]
-        files = replay_files(tmp_path, made)
+        files = replay_files(tmp_path)
         for name in names:
             files.wrote(made.output(transitions=[made.transition(labels={"instrument": name}, sentence=name)]))
         files.close()
@@ -140,9 +141,9 @@ class TestAlerts:
 
 
 class TestRejects:
-    def test_a_line_keeps_the_text(self, tmp_path: Path, made: Any) -> None:
+    def test_a_line_keeps_the_text(self, tmp_path: Path) -> None:
         raw = '{"instrument":"ümlaut ✓ \u2028"'
-        files = replay_files(tmp_path, made)
+        files = replay_files(tmp_path)
         files.ingested(made.ingested(rejects=[made.reject("not_json", raw.encode())]))
         files.close()
         [line] = lines_of(tmp_path / "rejects.jsonl")
@@ -153,8 +154,8 @@ class TestRejects:
         }  # fmt: skip
 
     @pytest.mark.parametrize("raw", [b"", b" ", b"\r", b"\x00\x01", b'{"a":"\\ud800"}', bytes(range(128))])
-    def test_text_comes_back_as_it_was(self, tmp_path: Path, made: Any, raw: bytes) -> None:
-        files = replay_files(tmp_path, made)
+    def test_text_comes_back_as_it_was(self, tmp_path: Path, raw: bytes) -> None:
+        files = replay_files(tmp_path)
         files.ingested(made.ingested(rejects=[made.reject("not_json", raw)]))
         files.close()
         [line] = lines_of(tmp_path / "rejects.jsonl")
@@ -162,16 +163,16 @@ class TestRejects:
         assert "raw_base64" not in line
 
     @pytest.mark.parametrize("raw", [b"\xff\xfe", b'{"instrument":"\xc3"}', bytes(range(256)), b"\xed\xa0\x80"])
-    def test_bytes_that_are_no_text_come_back_too(self, tmp_path: Path, made: Any, raw: bytes) -> None:
-        files = replay_files(tmp_path, made)
+    def test_bytes_that_are_no_text_come_back_too(self, tmp_path: Path, raw: bytes) -> None:
+        files = replay_files(tmp_path)
         files.ingested(made.ingested(rejects=[made.reject("not_utf8", raw)]))
         files.close()
         [line] = lines_of(tmp_path / "rejects.jsonl")
         assert base64.b64decode(line["raw_base64"], validate=True) == raw
         assert "\\x" in line["raw"], "it can be read, if not exactly"
 
-    def test_of_too_many_the_first_are_kept_and_all_are_counted(self, tmp_path: Path, made: Any) -> None:
-        files = replay_files(tmp_path, made, max_rejects=3)
+    def test_of_too_many_the_first_are_kept_and_all_are_counted(self, tmp_path: Path) -> None:
+        files = replay_files(tmp_path, max_rejects=3)
         for first in (0, 2):
             rejects = [made.reject(position=f"f:{first + n}") for n in range(2)]
             files.ingested(made.ingested(rejects=rejects))
@@ -182,12 +183,12 @@ class TestRejects:
 
 
 class TestFolder:
-    def test_it_is_made(self, tmp_path: Path, made: Any) -> None:
-        written(tmp_path / "a" / "b", made)
+    def test_it_is_made(self, tmp_path: Path) -> None:
+        written(tmp_path / "a" / "b")
         assert (tmp_path / "a" / "b" / "signals.parquet").exists()
 
-    def test_what_an_earlier_replay_left_is_replaced(self, tmp_path: Path, made: Any) -> None:
-        files = replay_files(tmp_path, made)
+    def test_what_an_earlier_replay_left_is_replaced(self, tmp_path: Path) -> None:
+        files = replay_files(tmp_path)
         files.ingested(made.ingested(rejects=[made.reject()]))
         files.wrote(made.output([made.step("repo_tail_bp", 1.0, 0)], [made.transition()]))
         files.close()
@@ -195,48 +196,46 @@ class TestFolder:
         files.write_summary({"events": {}})
         (tmp_path / "report.html").write_text("of that replay")
         (tmp_path / "mine.txt").write_text("not the monitor's")
-        killed = replay_files(tmp_path, made)
+        killed = replay_files(tmp_path)
         assert not (tmp_path / "signals.parquet").exists(), "half a replay could be taken for a whole one"
         for _ in range(3):
             killed.wrote(made.output([made.step("repo_tail_bp", 2.0, 0)]))
         killed._files.close()  # and nothing of what a replay does at its end
 
-        rows = written(
-            tmp_path, made, [made.output([made.step("repo_spread_bp", 3.0, 0, value_date=date(2020, 1, 2))])]
-        )
+        rows = written(tmp_path, [made.output([made.step("repo_spread_bp", 3.0, 0)])])
         assert rows.select("signal", "value").rows() == [("repo_spread_bp", 3.0)]
         assert {path.name: path.stat().st_size > 0 for path in tmp_path.iterdir()} == {
             "signals.parquet": True, "alerts.jsonl": False, "rejects.jsonl": False, "mine.txt": True,
         }  # fmt: skip
 
-    def test_a_report_that_is_not_beside_a_replay_is_not_touched(self, tmp_path: Path, made: Any) -> None:
+    def test_a_report_that_is_not_beside_a_replay_is_not_touched(self, tmp_path: Path) -> None:
         (tmp_path / "report.html").write_text("mine")
-        written(tmp_path, made)
+        written(tmp_path)
         assert (tmp_path / "report.html").read_text() == "mine"
 
-    def test_summary_and_catalogue(self, tmp_path: Path, made: Any) -> None:
-        files = replay_files(tmp_path, made)
+    def test_summary_and_catalogue(self, tmp_path: Path) -> None:
+        files = replay_files(tmp_path)
         files.close()
         files.write_catalogue([{"name": "repo_tail_bp"}])
         files.write_summary({"events": {"repo": 1}})
         assert json.loads((tmp_path / "catalogue.json").read_text()) == [{"name": "repo_tail_bp"}]
         assert json.loads((tmp_path / "summary.json").read_text()) == {"events": {"repo": 1}}
 
-    def test_one_that_cannot_be_made_is_told_with_advice(self, tmp_path: Path, made: Any) -> None:
+    def test_one_that_cannot_be_made_is_told_with_advice(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         for folder in (tmp_path / "file", tmp_path / "file" / "below"):
             with pytest.raises(SinkError, match=r"file.* cannot be written: .*; name another folder with --out"):
-                replay_files(folder, made)
+                replay_files(folder)
 
     @pytest.mark.parametrize("name", ["alerts.jsonl", "rejects.jsonl", "signals.parquet"])
-    def test_one_in_which_a_file_cannot_be_written_is_told(self, tmp_path: Path, made: Any, name: str) -> None:
+    def test_one_in_which_a_file_cannot_be_written_is_told(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).mkdir()
         with pytest.raises(SinkError, match="cannot be written"):
-            replay_files(tmp_path, made)
+            replay_files(tmp_path)
 
-    def test_one_that_is_lost_on_the_way_is_told(self, tmp_path: Path, made: Any) -> None:
+    def test_one_that_is_lost_on_the_way_is_told(self, tmp_path: Path) -> None:
         folder = tmp_path / "out"
-        files = replay_files(folder, made)
+        files = replay_files(folder)
         shutil.rmtree(folder)
         for write in (
             lambda: files.wrote(made.output([made.step("repo_tail_bp", 1.0, 0)])),
@@ -248,9 +247,9 @@ class TestFolder:
                 write()
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-    def test_a_full_disk_is_told(self, tmp_path: Path, made: Any) -> None:
+    def test_a_full_disk_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "alerts.jsonl").symlink_to("/dev/full")
-        files = replay_files(tmp_path, made)
+        files = replay_files(tmp_path)
         files.wrote(made.output(transitions=[made.transition()]))
         with pytest.raises(SinkError, match="No space left on device"):
             files.close()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from structlog.testing import capture_logs
 
 from monitor.sinks.log import EVERY_SECONDS, LogSink
+from tests.sinks import made
 
 
 class Wall:
@@ -28,7 +27,7 @@ def wall() -> Wall:
 @pytest.mark.parametrize(
     ("after", "severity"), [("critical", "error"), ("blind", "error"), ("warning", "warning"), ("calm", "info")]
 )
-def test_a_transition_is_its_sentence_as_loud_as_its_level(made: Any, wall: Wall, after: str, severity: str) -> None:
+def test_a_transition_is_its_sentence_as_loud_as_its_level(wall: Wall, after: str, severity: str) -> None:
     with capture_logs() as told:
         LogSink([], wall).wrote(made.output(transitions=[made.transition(after=after, sentence="100 % {bad}")]))
     assert told == [
@@ -36,7 +35,7 @@ def test_a_transition_is_its_sentence_as_loud_as_its_level(made: Any, wall: Wall
     ]
 
 
-def test_refused_and_late_events(made: Any, wall: Wall) -> None:
+def test_refused_and_late_events(wall: Wall) -> None:
     sink = LogSink([], wall)
     with capture_logs() as told:
         sink.ingested(made.ingested(events=5))
@@ -49,7 +48,7 @@ def test_refused_and_late_events(made: Any, wall: Wall) -> None:
     assert (told[0]["first_reason"], told[0]["first_position"]) == ("bad_text", "f:3")
 
 
-def test_how_it_stands_is_told_of_headlines_now_and_then(made: Any, wall: Wall) -> None:
+def test_how_it_stands_is_told_of_headlines_now_and_then(wall: Wall) -> None:
     sink = LogSink(["repo_tail_bp", "repo_spread_bp"], wall)
     steps = [
         made.step("repo_tail_bp", 3.0, 0),

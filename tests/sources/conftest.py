@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -136,6 +138,33 @@ def _opened(source: Source) -> Iterator[Source]:
         yield source
     finally:
         source.close(5.0)
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[], AbstractContextManager[None]]:
+    """`with as_nobody():` permissions hold, also where the tests run as root, who may read everything."""
+
+    @contextmanager
+    def dropped() -> Iterator[None]:
+        was = os.geteuid()
+        if was == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            if was == 0:
+                os.seteuid(0)
+
+    return dropped
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that every user may enter; the folders above pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.sources.blocks import Blocks
@@ -193,6 +193,7 @@ def test_a_quoted_row_longer_than_allowed_does_not_swallow_the_file(rows: Rows) 
 cells = st.text(st.sampled_from('a7é,";\n [] {}:\\'), max_size=6)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_whatever_the_cells_the_rows_are_those_that_were_written(rows: Rows, data: Any) -> None:
     table = data.draw(st.lists(st.lists(cells, min_size=len(HEADER), max_size=len(HEADER)), max_size=12))
@@ -215,6 +216,7 @@ def test_whatever_the_cells_the_rows_are_those_that_were_written(rows: Rows, dat
     assert [(n, {k: v for k, v in e.items() if k not in ("themes", "index")}) for n, e in got] == wanted
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([b'"', b"\n", b",", b"1,A,5", b"\n2,B,6\n", b"x" * 15, b"\r", b"\xff"]), max_size=40),
     st.integers(1, 5),
@@ -240,6 +242,7 @@ def test_how_much_of_the_file_is_there_changes_nothing(
     assert read(pull, sizes) == read(1_000, (1_000,))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.lists(st.integers(1, 9), min_size=1, max_size=3))
 def test_whatever_the_bytes_every_line_is_in_exactly_one_row(rows: Rows, body: bytes, sizes: Sequence[int]) -> None:
     read = rows(b"ts,entity,mid\n" + body, sizes=sizes)

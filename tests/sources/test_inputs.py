@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,12 +141,14 @@ def test_mistyped_words(here: Path, word: str, told: str) -> None:
     assert "for example `treasury=quotes.ndjson.gz`" in text
 
 
-def test_a_folder_that_may_not_be_read(here: Path) -> None:
-    fill(here / "day", "repo.csv")
-    (here / "day").chmod(0)
+def test_a_folder_that_may_not_be_read(
+    open_to_all: Path, as_nobody: Callable[[], AbstractContextManager[None]]
+) -> None:
+    day = open_to_all / "day"
+    fill(day, "repo.csv")
+    day.chmod(0)
     try:
-        if os.access(here / "day", os.R_OK):
-            pytest.skip("this user may read everything")
-        assert "the folder cannot be read" in refused("day")
+        with as_nobody():
+            assert "the folder cannot be read" in refused(str(day))
     finally:
-        (here / "day").chmod(0o755)
+        day.chmod(0o755)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.sources.base import SourceError
@@ -48,6 +48,7 @@ contents = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(contents, st.lists(st.integers(0, 50)))
 def test_splitter_cuts_at_newlines_whatever_the_blocks(content: bytes, cuts: list[int]) -> None:
     splitter = LineSplitter(LIMIT)
@@ -66,6 +67,7 @@ def test_files_lines_are_numbered_from_1_whatever_the_blocks(
 ) -> None:
     folder = tmp_path_factory.mktemp("lines")
 
+    @settings(deadline=None)
     @given(contents, st.integers(1, 40), st.lists(st.integers(1, 20), min_size=1, max_size=4))
     def check(content: bytes, block_bytes: int, sizes: Sequence[int]) -> None:
         path = folder / f"repo{suffix}"

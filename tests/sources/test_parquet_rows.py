@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.sources.base import SourceError
@@ -81,6 +81,7 @@ def test_integers_stay_numbers(rows: Rows, dtype: Any) -> None:
     assert one(rows, mid=pl.Series([7], dtype=dtype))["mid"] == 7
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats() | st.floats(width=32), min_size=1, max_size=20))
 def test_no_digit_of_a_float_is_lost(rows: Rows, values: Any) -> None:
     read = rows({"ts": [TS] * len(values), "entity": ["A"] * len(values), "mid": pl.Series(values, dtype=pl.Float64)})
@@ -132,6 +133,7 @@ def test_nulls_and_unknown_columns_are_left_out(rows: Rows) -> None:
 texts = st.text(st.sampled_from('",:{}[]\\nul a_é✓\n\t\x00\x7f'), max_size=12) | st.just('","mid":null,"') | st.none()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(texts, texts, st.lists(texts, max_size=3) | st.none()), max_size=8))
 def test_whatever_the_texts_only_nulls_are_left_out(rows: Rows, table: Any) -> None:
     entities, ids, themes = zip(*table, strict=True) if table else ((), (), ())
@@ -149,6 +151,7 @@ def test_whatever_the_texts_only_nulls_are_left_out(rows: Rows, table: Any) -> N
     assert [json.loads(payload) for _, payload in rows(columns)] == wanted
 
 
+@settings(deadline=None)
 @given(
     count=st.integers(0, 50),
     rows_a_slice=st.integers(1, 20),

@@ -70,7 +70,7 @@ def test_close_does_not_wait_for_a_producer_that_says_nothing() -> None:
         assert source.poll(10) is None
         began = time.monotonic()
         source.close(5.0)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 3.0
 
 
 def test_a_fast_producer_is_held_up_and_close_frees_its_thread() -> None:
@@ -92,17 +92,17 @@ def test_a_fast_producer_is_held_up_and_close_frees_its_thread() -> None:
     producer = threading.Thread(target=produce, args=(writer,))
     producer.start()
     try:
-        before = -1
-        while before != written:
+        before, ends_at = -1, time.monotonic() + 20
+        while (before != written or written < 64_000) and time.monotonic() < ends_at:
             before = written
-            time.sleep(0.2)
+            time.sleep(0.3)
         assert 64_000 <= written < 1_000_000  # 64 blocks and what the pipe itself holds
         assert len(wait_for(source)) > 0
         time.sleep(0.2)  # it is held up again
     finally:
         closing = time.monotonic()
         source.close(5.0)
-        assert time.monotonic() - closing < 2.0
+        assert time.monotonic() - closing < 3.0
         stdin.close()
         producer.join(5.0)
         writer.close()
@@ -184,5 +184,5 @@ def test_close_keeps_its_timeout_where_the_read_cannot_be_interrupted() -> None:
     source.open()
     began = time.monotonic()
     source.close(0.2)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 3.0
     release.set()

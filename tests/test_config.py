@@ -1,0 +1,393 @@
+"""The settings: defaults, precedence, and for everything that is wrong a sentence with its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from monitor.alerts.rules import with_rules
+from monitor.calendar import MarketCalendar
+from monitor.config import ConfigError, Settings, load
+from monitor.signals import CATALOGUE
+from monitor.signals.model import VALUE_COLUMNS, Signal
+from monitor.signals.thresholds import Edge, Hold, Notify, ThresholdRow
+
+EXAMPLE = """
+[http]
+metrics_port = 9465
+
+[log]
+level = "debug"
+format = "json"
+
+[run]
+stop_within_seconds = 2.5
+
+[history]
+first = 2020-03-02
+last = 2020-03-31
+speed = 21600
+
+[calendar]
+holidays = [2025-01-09, 2018-12-05]
+business_days = [2025-01-11]
+
+[calendar.early_closes]
+2025-01-08 = 14:00:00
+
+[calendar.flags]
+2025-01-10 = "MC"
+
+[repo]
+alarmed_benchmarks = ["SOFR", "TGCR"]
+
+[thresholds.repo_tail_bp.benchmark]
+calm = 10
+warning = { enter = 45, exit = 30 }
+critical = { enter = 90 }
+overrides = { Q = [70, 100], Y = [80, 120] }
+notify = "desk"
+
+[thresholds.repo_tail_bp.trades]
+hold_in_minutes = 5
+hold_out_minutes = 30
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("MONITOR_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "monitor.toml"
+
+
+def of(file: Path, text: str, flags: dict[str, Any] | None = None) -> Settings:
+    file.write_text(text, encoding="utf-8")
+    return load(file, flags)
+
+
+def wrong(file: Path, text: str, flags: dict[str, Any] | None = None) -> str:
+    """What is said of a file's text, with the file's path left out."""
+    with pytest.raises(ConfigError) as told:
+        of(file, text, flags)
+    return str(told.value).replace(str(file), "FILE")
+
+
+def row_of(settings: Settings, signal: str, row: str) -> ThresholdRow:
+    [found] = [r for s in settings.catalogue() if s.name == signal for r in s.thresholds if r.id == row]
+    return found
+
+
+def as_data(settings: Settings) -> Any:
+    return json.loads(settings.model_dump_json())
+
+
+class TestDefaults:
+    def test_nothing_need_be_set(self, file: Path) -> None:
+        settings = load()
+        assert (settings.http.host, settings.http.metrics_port) == ("127.0.0.1", 9464)
+        assert (settings.log.level, settings.log.format) == ("info", "auto")
+        assert settings.run.stop_within_seconds == 5
+        assert settings.history.name == "repo-2018-2025"
+        assert as_data(of(file, "")) == as_data(settings)
+
+    def test_without_settings_the_catalogue_is_the_default_one(self) -> None:
+        assert [s.thresholds for s in load().catalogue()] == [s.thresholds for s in CATALOGUE]
+
+    def test_every_setting_says_what_it_is(self) -> None:
+        def undescribed(model: Any, name: str) -> list[str]:
+            found = []
+            for field, info in model.model_fields.items():
+                inner = info.annotation
+                if hasattr(inner, "model_fields"):
+                    found += undescribed(inner, f"{name}.{field}")
+                elif not info.description:
+                    found.append(f"{name}.{field}")
+            return found
+
+        assert undescribed(Settings, "settings") == []
+
+
+class TestPrecedence:
+    def test_flags_over_environment_over_file_over_default(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        text = "[history]\nspeed = 3\nfirst = 2020-01-02\nlast = 2020-01-03\n[log]\nlevel = 'debug'"
+        monkeypatch.setenv("MONITOR_HISTORY__SPEED", "4")
+        monkeypatch.setenv("MONITOR_HISTORY__FIRST", "2020-01-01")
+        settings = of(file, text, {"history": {"speed": 5.0}})
+        assert settings.history.speed == 5
+        assert settings.history.first == date(2020, 1, 1)
+        assert settings.history.last == date(2020, 1, 3)
+        assert settings.log.level == "debug"
+        assert settings.log.format == "auto"
+
+    def test_settings_of_one_table_come_from_several_places(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MONITOR_THRESHOLDS__REPO_TAIL_BP__BENCHMARK__CALM", "12")
+        monkeypatch.setenv("MONITOR_CALENDAR__HOLIDAYS", '["2025-01-09"]')
+        settings = of(file, "[thresholds.repo_tail_bp.benchmark]\ncalm = 11\nwarning = { enter = 50 }")
+        row = row_of(settings, "repo_tail_bp", "benchmark")
+        assert (row.calm, row.warning) == (12, Edge(50, 50))
+        assert settings.calendar.holidays == {date(2025, 1, 9)}
+
+    def test_variables_of_other_programs_are_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A container platform sets such for a service that is called `monitor`."""
+        monkeypatch.setenv("MONITOR_PORT", "tcp://127.0.0.1:9464")
+        monkeypatch.setenv("MONITOR_SERVICE_HOST", "127.0.0.1")
+        assert as_data(load()) == as_data(Settings())
+
+
+class TestWrong:
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("\n[http]\nport = 3", "FILE, line 3: http.port: there is no such setting"),
+            ("[nix]\na = 1", "FILE, line 1: nix: there is no such setting"),
+            ("[http]\n# metrics_port = 1\nmetrics_port = 'abc'", "FILE, line 3: http.metrics_port: "),
+            ("http.metrics_port = 65536", "FILE, line 1: http.metrics_port: Input should be less than or equal to "),
+            ("[http]\nhost = ''", "FILE, line 2: http.host: "),
+            ("[http]\nhost = 3", "FILE, line 2: http.host: Input should be a valid string"),
+            ("http = 3", "FILE, line 1: http: "),
+            ("[log]\nlevel = 'loud'", "FILE, line 2: log.level: Input should be 'debug', 'info', "),
+            ("[run]\nstop_within_seconds = 0", "FILE, line 2: run.stop_within_seconds: Input should be greater than 0"),
+            ("[run]\nstop_within_seconds = inf", "FILE, line 2: run.stop_within_seconds: Input should be a finite "),
+            ("[history]\nspeed = nan", "FILE, line 2: history.speed: "),
+            ("[history]\nspeed = inf", "FILE, line 2: history.speed: Input should be a finite number"),
+            ("[history]\nfirst = '03/01/2020'", "FILE, line 2: history.first: Input should be a valid date"),
+            ("[history]\nname = 'nix'", "FILE, line 1: history: no history is called 'nix'; there is repo-2018-2025"),
+            (
+                "[http]\n[history]\nfirst = 2020-01-03\nlast = 2020-01-02",
+                "FILE, line 2: history: the last day, 2020-01-02, is before the first, 2020-01-03",
+            ),
+            ("[repo]\nalarmed_benchmarks = ['SOFR', 'XX']", "FILE, line 2: repo.alarmed_benchmarks.1: "),
+        ],
+    )  # fmt: skip
+    def test_a_setting(self, file: Path, text: str, told: str) -> None:
+        said = wrong(file, text)
+        assert said.startswith(told)
+        assert "\n" not in said
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            (
+                "[calendar]\nholidays = [2020-01-02]\nbusiness_days = [2020-01-02]",
+                "FILE, line 1: calendar: 2020-01-02 is given both as a holiday and as a business day.",
+            ),
+            ("[calendar]\nholidays = [\n2020-01-02,\n'foo']", "FILE, line 2: calendar.holidays.1: "),
+            ("[calendar.flags]\n2020-01-02 = 'MX'", "FILE, line 1: calendar: The flag 'X' of 2020-01-02 is none"),
+            ("[calendar.early_closes]\n2020-01-02 = 06:00:00", "FILE, line 1: calendar: The early close of 2020"),
+            ("[calendar]\nholidays = [1890-01-01]", "FILE, line 1: calendar: The calendar knows 1990-01-01 to "),
+        ],
+    )  # fmt: skip
+    def test_a_date(self, file: Path, text: str, told: str) -> None:
+        assert wrong(file, text).startswith(told)
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("[thresholds.repo_tail.benchmark]\ncalm = 1", "line 1: thresholds.repo_tail: no such signal; there "),
+            ("[thresholds.'repo tail-bp'.x]\ncalm = 1", "line 1: thresholds.repo tail-bp: no such signal"),
+            ("\n[thresholds.repo_tail_bp.b]\ncalm = 1", "line 2: thresholds.repo_tail_bp.b: no such row; there is b"),
+            ("[thresholds.repo_wedge_bp.x]\ncalm = 1", "line 1: thresholds.repo_wedge_bp.x: no such row; there is no"),
+            ("[thresholds.repo_tail_bp.benchmark]\nwarn = 1", "line 2: thresholds.repo_tail_bp.benchmark.warn: there"),
+            (
+                "[thresholds.repo_tail_bp.benchmark.warning]\nexit = 35",
+                "line 1: thresholds.repo_tail_bp.benchmark.warning.enter: Field required",
+            ),
+            (
+                "[thresholds.repo_tail_bp.benchmark]\nwarning = { enter = 80 }",
+                "line 1: thresholds.repo_tail_bp.benchmark: threshold row benchmark (default): calm, warning and",
+            ),
+            (
+                "[thresholds.repo_tail_bp.benchmark]\noverrides = { Q = [60, 50] }",
+                "line 1: thresholds.repo_tail_bp.benchmark: threshold row benchmark (Q): calm, warning and critical",
+            ),
+            (
+                "[thresholds.repo_tail_bp.benchmark]\noverrides = { X = [50, 60] }",
+                "line 1: thresholds.repo_tail_bp.benchmark: threshold row benchmark: ['X'] is no calendar flag",
+            ),
+            (
+                "[thresholds.repo_tail_bp.benchmark.warning]\nenter = 30\nexit = 35",
+                "line 1: thresholds.repo_tail_bp.benchmark: threshold row benchmark: exit 35 is past enter 30",
+            ),
+            (
+                "[thresholds.repo_tail_bp.benchmark]\nwarning = { enter = nan }",
+                "line 2: thresholds.repo_tail_bp.benchmark.warning.enter: Input should be a finite number",
+            ),
+            (
+                "[thresholds.repo_tail_bp.benchmark]\noverrides = { Q = [nan, 90] }",
+                "line 2: thresholds.repo_tail_bp.benchmark.overrides.Q.0: Input should be a finite number",
+            ),
+            (
+                "[thresholds.repo_tail_bp.trades]\nhold_in_minutes = -1",
+                "line 2: thresholds.repo_tail_bp.trades.hold_in_minutes: Input should be greater than or equal to 0",
+            ),
+            ("[thresholds.repo_tail_bp.trades]\nnotify = 'all'", "line 2: thresholds.repo_tail_bp.trades.notify: "),
+        ],
+    )  # fmt: skip
+    def test_a_threshold(self, file: Path, text: str, told: str) -> None:
+        assert wrong(file, text).startswith(f"FILE, {told}")
+
+    def test_all_that_is_wrong_is_told_at_once(self, file: Path) -> None:
+        said = wrong(file, "[http]\nmetrics_port = 9.5\n[log]\nformat = 'x'\n[run]\nstop_within_seconds = -1")
+        assert [line.split(": ")[:2] for line in said.splitlines()] == [
+            ["FILE, line 2", "http.metrics_port"],
+            ["FILE, line 4", "log.format"],
+            ["FILE, line 6", "run.stop_within_seconds"],
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "line"), [("[http]\nmetrics_port 3", 2), ("[http", 1), ("a = 1\n[b]\n[b]\n", 3), ("a = 1\nb = x", 2)]
+    )
+    def test_a_file_that_is_no_toml(self, file: Path, text: str, line: int) -> None:
+        said = wrong(file, text)
+        assert said.startswith("FILE: ")
+        assert f"line {line}" in said
+
+    def test_a_file_that_cannot_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / "latin.toml").write_bytes(b"a = '\xfc'")
+        for name in ("none.toml", "latin.toml", "."):
+            with pytest.raises(ConfigError, match="cannot be read: ") as told:
+                load(tmp_path / name)
+            assert str(tmp_path / name) in str(told.value)
+
+    def test_a_variable_is_named_and_not_the_file(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MONITOR_HTTP__METRICS_PORT", "abc")
+        monkeypatch.setenv("MONITOR_CALENDAR__HOLIDAYS", '["2025-01-09", "x"]')
+        said = wrong(file, "[http]\nmetrics_port = 9465\n[log]\nlevel = 'loud'")
+        assert [line.partition(" Input")[0] for line in said.splitlines()] == [
+            "MONITOR_HTTP__METRICS_PORT: http.metrics_port:",
+            "FILE, line 4: log.level:",
+            "MONITOR_CALENDAR__HOLIDAYS: calendar.holidays.1:",
+        ]
+
+    def test_a_variable_that_names_no_setting(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MONITOR_HTTP__PORT", "3")
+        assert wrong(file, "[http]\n") == "MONITOR_HTTP__PORT: http.port: there is no such setting"
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("MONITOR_CALENDAR__HOLIDAYS", "2025-01-09"), ("MONITOR_HTTP", "{"), ("monitor_repo", "['SOFR']")],
+    )
+    def test_a_variable_that_ought_to_be_json(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigError, match=rf"^{name}: lists and tables are written as JSON, not so: \w+"):
+            load()
+
+    def test_a_flag_is_not_looked_for_in_the_file(self, file: Path) -> None:
+        said = wrong(file, "[history]\nspeed = 3", {"history": {"speed": -1.0}})
+        assert said == "history.speed: Input should be greater than 0"
+
+    def test_without_a_file_the_setting_is_named(self) -> None:
+        with pytest.raises(ConfigError, match=r"^history: no history is called 'nix'; there is repo-2018-2025$"):
+            load(flags={"history": {"name": "nix"}})
+
+
+class TestThresholds:
+    def test_what_is_given_takes_the_place_of_the_default(self, file: Path) -> None:
+        settings = of(file, EXAMPLE)
+        default = row_of(load(), "repo_tail_bp", "benchmark")
+        row = row_of(settings, "repo_tail_bp", "benchmark")
+        assert (row.calm, row.warning, row.critical) == (10, Edge(45, 30), Edge(90, 90))
+        assert (dict(row.overrides), row.notify) == ({"Q": (70, 100), "Y": (80, 120)}, Notify.DESK)
+        assert (row.hold_in, row.hold_out, row.reason) == (default.hold_in, default.hold_out, default.reason)
+        trades, trades_default = (row_of(s, "repo_tail_bp", "trades") for s in (settings, load()))
+        assert (trades.hold_in, trades.hold_out) == (Hold(seconds=300), Hold(seconds=1_800))
+        assert (trades.warning, trades.critical) == (trades_default.warning, trades_default.critical)
+        others = [(s.name, s.title, s.headline) for s in settings.catalogue()]
+        assert others == [(s.name, s.title, s.headline) for s in CATALOGUE]
+        assert row_of(settings, "repo_jump_bp", "trades") == row_of(load(), "repo_jump_bp", "trades")
+
+    def test_an_exit_that_is_not_given_is_the_enter(self, file: Path) -> None:
+        row = row_of(of(file, "[thresholds.repo_tail_bp.benchmark.warning]\nenter = 50"), "repo_tail_bp", "benchmark")
+        assert row.warning == Edge(50, 50)
+
+    def test_they_are_what_values_are_held_against(self, file: Path) -> None:
+        settings = of(file, EXAMPLE)
+        for name, warning in (("repo_tail_bp", 45), ("repo_dispersion_bp", 15)):
+            [signal] = [signal for signal in settings.catalogue() if signal.name == name]
+            held = with_rules(_values(signal, ["SOFR", "TGCR", "BGCR"]), signal, MarketCalendar())
+            assert held["row"].to_list() == ["benchmark", "benchmark", None], "alarmed_benchmarks says which"
+            assert held["warning_enter"].to_list()[:2] == [warning, warning]
+
+    @pytest.mark.parametrize("hold", ["hold_in_minutes", "hold_out_minutes"])
+    def test_minutes_of_hold_for_published_values_are_refused(self, file: Path, hold: str) -> None:
+        said = wrong(file, f"\n[thresholds.repo_tail_bp.benchmark]\n{hold} = 10")
+        assert said == (
+            "FILE, line 2: thresholds.repo_tail_bp.benchmark: published values come one a day and are held by prints, "
+            "so no minutes can be set"
+        )
+        of(file, f"[thresholds.repo_tail_bp.benchmark]\n{hold} = 0")
+        of(file, f"[thresholds.repo_specialness_bp.collateral]\n{hold} = 10")
+
+    @pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.name)
+    def test_what_settings_allow_the_evaluator_can_use(self, file: Path, signal: Signal) -> None:
+        """Minutes are refused for exactly those rows that the evaluator would refuse for published values."""
+        for row in signal.thresholds:
+            try:
+                settings = of(file, f"[thresholds.{signal.name}.{row.id}]\nhold_in_minutes = 7")
+            except ConfigError:
+                continue
+            [changed] = [each for each in settings.catalogue() if each.name == signal.name]
+            if any(view.window.by_print for view in signal.over):
+                with_rules(_values(changed, ["SOFR", "TGCR", "GCF"]), changed, MarketCalendar())
+            assert row_of(settings, signal.name, row.id).hold_in == Hold(seconds=420)
+
+
+def _values(signal: Signal, instruments: list[str]) -> pl.DataFrame:
+    """Published values of these instruments."""
+    labels = {label: pl.lit(None, pl.String) for label in signal.labels}
+    frame = pl.DataFrame({signal.labels[0]: instruments}).select(
+        **(labels | {signal.labels[0]: pl.col(signal.labels[0])}),
+        tick=pl.lit(1_568_721_600, pl.Int64),
+        value_date=pl.lit(date(2019, 9, 17)),
+        blind=pl.lit(value=False),
+        by_print=pl.lit(value=True),
+        value=pl.lit(20.0),
+    )
+    return frame.select(*signal.labels, *VALUE_COLUMNS)
+
+
+class TestInForce:
+    def test_the_settings_in_force_come_back_as_they_were(self, file: Path) -> None:
+        settings = of(file, EXAMPLE)
+        printed = as_data(settings)
+        again = load(flags=printed)
+        assert as_data(again) == printed
+        assert again.catalogue()[1].thresholds == settings.catalogue()[1].thresholds
+        assert settings.calendar.early_closes == again.calendar.early_closes == {date(2025, 1, 8): time(14)}
+        assert settings.calendar.flags == again.calendar.flags == {date(2025, 1, 10): "MC"}
+        assert settings.calendar.user_dates() == again.calendar.user_dates()
+
+    def test_they_are_printed_in_the_same_order_each_time(self, file: Path) -> None:
+        days = ", ".join(f"2025-02-{day:02}" for day in range(20, 2, -1))
+        file.write_text(f"[calendar]\nholidays = [{days}]")
+        script = "import sys, pathlib, monitor.config as c; print(c.load(pathlib.Path(sys.argv[1])).model_dump_json())"
+        printed = {
+            subprocess.run(
+                [sys.executable, "-c", script, str(file)], capture_output=True, check=True,
+                env=os.environ | {"PYTHONHASHSEED": seed},
+            ).stdout
+            for seed in ("1", "2")
+        }  # fmt: skip
+        assert len(printed) == 1
+        holidays = json.loads(printed.pop())["calendar"]["holidays"]
+        assert holidays == sorted(holidays)
+        assert len(holidays) == 18
+
+    def test_settings_do_not_change(self) -> None:
+        settings = load()
+        with pytest.raises(ValueError, match="frozen"):
+            settings.http.metrics_port = 1  # type: ignore[misc]
