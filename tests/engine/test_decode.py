@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor import streams
-from monitor.engine.decode import Decoder, Reject, schema, series_unit
+from monitor.engine.decode import Decoder, Reject, schema
+from monitor.engine.units import series_unit
 from monitor.sources.base import RawBatch
 from monitor.streams import Field, Kind, Reason, Stream
 
