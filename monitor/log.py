@@ -38,7 +38,7 @@ def configure(level: LogLevel = "info", format_: LogFormat = "auto") -> None:
     )
     # What libraries warn of by the standard library's log, which nothing else handles, looks the same.
     of_libraries = logging.StreamHandler(sys.stderr)
-    of_libraries.setLevel(max(LEVELS[level], logging.WARNING))
+    of_libraries.setLevel(LEVELS[level])
     of_libraries.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=mark, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]

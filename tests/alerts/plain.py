@@ -48,7 +48,9 @@ class Latch:
         self.inside = self.inside + weight if sign * value >= sign * enter else 0
         self.outside = self.outside + weight if sign * value < sign * leave else 0
 
-    def act(self, sign: int, edge: tuple[float, float] | None, value: float | None, wait_in: int, wait_out: int) -> None:
+    def act(
+        self, sign: int, edge: tuple[float, float] | None, value: float | None, wait_in: int, wait_out: int
+    ) -> None:
         if value is None or edge is None:
             return
         enter, leave = edge

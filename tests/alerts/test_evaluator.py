@@ -314,7 +314,6 @@ class TestBlind:
         steps = steps_of(run({PRINTED.name: values}, [OPEN + 9 * 3_600]))
         assert steps.select("value", "level", "blind").rows() == [(9.0, 2, False), (None, 2, False), (6.0, 2, False)]
 
-
     def test_a_newer_day_stays_blind_when_an_earlier_one_is_revised(self) -> None:
         values = {PRINTED.name: [at(0, 1, 5.0), at(1, 2, blind=True), at(2, 1, 1.0), at(3, 2, 1.0)]}
         assert words(values) == [
@@ -323,7 +322,8 @@ class TestBlind:
             ("blind", "calm", "2019-07-09"),
         ]
         steps = steps_of(run(values, [OPEN + 9 * 3_600]))
-        assert [(str(day)[-2:], value, level) for day, value, level in steps.select("value_date", "value", "level").rows()] == [
+        rows = steps.select("value_date", "value", "level").rows()
+        assert [(str(day)[-2:], value, level) for day, value, level in rows] == [
             ("08", 5.0, 1), ("09", None, 1), ("08", 1.0, 0), ("09", None, 0), ("09", 1.0, 0),
         ]  # fmt: skip
 

@@ -29,7 +29,9 @@ CALENDAR: Final = MarketCalendar(
 SESSIONS: Final = tuple(session for day in DAYS if (session := CALENDAR.session(day)))
 OPEN: Final = tuple(second for begin, end in SESSIONS for second in range(begin, end + 1))
 """Every second at which the clock runs, and the last one of each session."""
-SHUT: Final = tuple(sorted(tick for begin, end in SESSIONS for tick in (begin - 3_600, begin - 1, end + 1, end + 3_600)))
+SHUT: Final = tuple(
+    sorted(tick for begin, end in SESSIONS for tick in (begin - 3_600, begin - 1, end + 1, end + 3_600))
+)
 assert len({CALENDAR.session_seconds(tick) for tick in SHUT}) == len(SESSIONS) + 1
 
 SHAPE: Final = {
@@ -43,7 +45,9 @@ VALUES: Final = st.sampled_from([None, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     """Thresholds in order; sometimes only one level, sometimes none at all, sometimes low is bad."""
-    warning_exit, warning, critical_exit, critical = sorted(draw(st.tuples(*[st.sampled_from([1.0, 2.0, 4.0, 6.0])] * 4)))
+    warning_exit, warning, critical_exit, critical = sorted(
+        draw(st.tuples(*[st.sampled_from([1.0, 2.0, 4.0, 6.0])] * 4))
+    )
     sign = draw(st.sampled_from([1, 1, -1]))
     has_warning, has_critical = draw(st.sampled_from([(True, True), (True, True), (True, False), (False, True)]))
     return Rule(
@@ -200,9 +204,10 @@ MINUTE: Final = 60
 def told(points: list[Point], until: int) -> list[tuple[int, str]]:
     """(tick, level) of every change."""
     folded = fold(frame_of({"k": points}, by_print=False), NOTHING, until, ORDINARY)
+    critical, warning, calm = pl.lit("critical"), pl.lit("warning"), pl.lit("calm")
     levels = folded.select(
-        "tick", level=pl.when("critical").then(pl.lit("critical")).when("warning").then(pl.lit("warning")).otherwise(pl.lit("calm"))
-    )  # fmt: skip
+        "tick", level=pl.when("critical").then(critical).when("warning").then(warning).otherwise(calm)
+    )
     return levels.filter(c("level") != c("level").shift(1, fill_value="calm")).rows()
 
 

@@ -126,6 +126,7 @@ class TestPage:
         alerts = [
             alert(1, "critical", "Repo tail SOFR: 217 bp, critical since 08:00 (80)."),
             alert(2, "warning", "Repo tail SOFR: 50 bp, warning.", value_date="2019-09-17"),
+            alert(2, "warning", "Repo tail TGCR: 50 bp, warning.", labels={"instrument": "TGCR"}),
             alert(3, "blind", "Repo tail SOFR: no sound data."),
             alert(4, "calm", "Repo tail GCF: calm again.", labels={"instrument": "GCF"}),
         ]
@@ -136,7 +137,7 @@ class TestPage:
         for number, what in (
             (1, "days on which something turned critical"),
             (1, "more days with a warning"),
-            (1, "alerts on at the end"),
+            (2, "alerts on at the end"),
             (3, "events refused"),
         ):
             assert f"{number}{what}" in read.text
@@ -165,6 +166,7 @@ class TestPage:
 
     def test_values_without_thresholds_are_no_picture(self) -> None:
         rows = [row(1, 900.0, None, "repo_volume_busd"), row(2, None, "blind", "repo_volume_busd")]
+        rows += [row(1, 9.0, None, instrument="TGCR"), row(2, None, "blind", instrument="TGCR")]
         assert "No signal with thresholds has a value in this replay." in Reader(page_of(rows)).text
 
     def test_it_is_small_enough_to_send(self) -> None:
@@ -270,6 +272,16 @@ class TestFigure:
         assert [band["label"]["text"] for band in bands] == ["blind", ""], "the word stands on the longest"
         assert {band["fillcolor"] for band in bands} == {"#999999"}
         assert {band["yref"] for band in bands} == {"y domain"}
+
+    def test_a_band_is_in_its_own_panel(self) -> None:
+        rows = [row(0, 5.0, "calm", name) for name in ("repo_spread_bp", "repo_tail_bp")]
+        rows += [row(1, None, "blind"), row(2, 5.0, "calm")]
+        panels = [BY_NAME["repo_spread_bp"], BY_NAME["repo_tail_bp"]]
+        figure = json.loads(draw(panels, steps_of(rows), []).to_json())
+        [band] = [shape for shape in figure["layout"]["shapes"] if shape["type"] == "rect"]
+        assert (band["xref"], band["yref"]) == ("x2", "y2 domain")
+        tails = [trace for trace in figure["data"] if trace["y"] == [5.0, None, 5.0]]
+        assert [trace["xaxis"] for trace in tails] == ["x2"]
 
     def test_a_short_blind_spell_can_be_seen_and_many_are_bounded(self) -> None:
         rows = [row(hour, None if hour % 2 else 5.0, "blind" if hour % 2 else "calm") for hour in range(3_000)]

@@ -121,7 +121,9 @@ def test_no_change_of_a_window_is_missed(data: st.DataObject) -> None:
     evaluation = Evaluation(tiers, ticks)
     for window in windows:
         keys = window.bars(tiers).select("key").unique()
-        steps = data.draw(st.lists(st.tuples(st.sampled_from(ticks.to_list()), st.integers(-5_000, 90_000)), max_size=8))
+        steps = data.draw(
+            st.lists(st.tuples(st.sampled_from(ticks.to_list()), st.integers(-5_000, 90_000)), max_size=8)
+        )
         asked = pl.DataFrame({"tick": sorted({tick + step for tick, step in steps})}, schema={"tick": pl.Int64()})
         looked = window.look(tiers, asked.join(keys, how="cross").sort("tick", "key"))
         rows = evaluation.rows(window)
@@ -129,7 +131,7 @@ def test_no_change_of_a_window_is_missed(data: st.DataObject) -> None:
         columns = [name for name in rows.columns if name not in ("tick", "value_date", "key")]
         compared = ("iorb_e6", "target_upper_e6", "trailing_spread_e6")
 
-        def seen(frame: pl.DataFrame, columns: list[str] = columns) -> pl.DataFrame:
+        def seen(frame: pl.DataFrame, columns: list[str] = columns, compared: list[str] = compared) -> pl.DataFrame:
             with_median = [pl.when(c("median_e6").is_not_null()).then(name).alias(name) for name in compared]
             return frame.with_columns(*with_median, blind=c("blind").fill_null(value=False)).select(columns)
 
@@ -254,7 +256,9 @@ def test_a_window_holds_no_floating_sum(module: str) -> None:
 
 def rows_of(signal: Signal, label_set: dict[str, str | None]) -> list[str]:
     """The ids of all threshold rows that apply to a label set, in order."""
-    frame = pl.DataFrame({name: [label_set.get(name)] for name in signal.labels}, dict.fromkeys(signal.labels, pl.String))
+    frame = pl.DataFrame(
+        {name: [label_set.get(name)] for name in signal.labels}, dict.fromkeys(signal.labels, pl.String)
+    )
     return [row.id for row in signal.thresholds if frame.select(row.applies).item()]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, time
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.signals import CATALOGUE
 from monitor.signals.model import Evaluation, change_ticks
 from tests.signals.plain import ABSENT, PlainRepo, Told
-from tests.signals.repo_logs import BEFORE_ALL, Event, logs, new_york_us, tiers_of
+from tests.signals.repo_logs import BEFORE_ALL, logs, tiers_of
 
 if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
