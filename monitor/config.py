@@ -309,7 +309,7 @@ def _line_of(text: str, keys: list[str]) -> int | None:
     found: int | None = None
     found_depth = 0
     table: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
         if header:
             table = _key_parts(header[1])

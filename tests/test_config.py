@@ -153,6 +153,7 @@ class TestWrong:
         ("text", "told"),
         [
             ("\n[http]\nport = 3", "FILE, line 3: http.port: there is no such setting"),
+            ("# a line\u2028separator\r\n[http]\r\nport = 3\r\n", "FILE, line 3: http.port: there is no such setting"),
             ("[nix]\na = 1", "FILE, line 1: nix: there is no such setting"),
             ("[http]\n# metrics_port = 1\nmetrics_port = 'abc'", "FILE, line 3: http.metrics_port: "),
             ("http.metrics_port = 65536", "FILE, line 1: http.metrics_port: Input should be less than or equal to "),

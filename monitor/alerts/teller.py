@@ -58,7 +58,7 @@ class Teller:
             level, blind = Level(row["level"]), row["blind"]
             if (level, blind) == (before.level, before.blind):
                 continue
-            if not row["is_newest"] and (blind or level <= before.level):
+            if not row["is_newest"] and (row["value"] is None or level <= before.level):
                 continue
             after = _Told(level, blind, before.since if level == before.level else row["tick"])
             self._told[row["key"]] = after

@@ -131,7 +131,9 @@ def test_no_change_of_a_window_is_missed(data: st.DataObject) -> None:
         columns = [name for name in rows.columns if name not in ("tick", "value_date", "key")]
         compared = ("iorb_e6", "target_upper_e6", "trailing_spread_e6")
 
-        def seen(frame: pl.DataFrame, columns: list[str] = columns, compared: list[str] = compared) -> pl.DataFrame:
+        def seen(
+            frame: pl.DataFrame, columns: list[str] = columns, compared: tuple[str, ...] = compared
+        ) -> pl.DataFrame:
             with_median = [pl.when(c("median_e6").is_not_null()).then(name).alias(name) for name in compared]
             return frame.with_columns(*with_median, blind=c("blind").fill_null(value=False)).select(columns)
 
