@@ -63,7 +63,7 @@ def main() -> NoReturn:
 
 
 def _fail(message: object) -> NoReturn:
-    _err.print(f"[bold]stress-monitor:[/bold] {message}", highlight=False, soft_wrap=True)
+    _err.print(f"stress-monitor: {message}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(USAGE_ERROR)
 
 
@@ -129,14 +129,13 @@ def run(
     disable_created_metrics()
     narrator = LogSink([each.name for each in signals if each.headline], wall_time.monotonic)
     prometheus = PrometheusSink([_metric(each) for each in signals], __version__)
-    live = LiveRun(source, clock, Pipeline(signals, calendar), [prometheus, narrator], prometheus.timed)
+    live = LiveRun(source, clock, Pipeline(signals, calendar), [prometheus, narrator], prometheus)
     server = HttpServer(
         metrics_app(prometheus.registry, live.not_ready_because), settings.http.host, settings.http.metrics_port
     )
     stop = _stop_on_signals()
     try:
         server.start()
-        prometheus.source_state(source.name, "history", up=True)
         _say_where(f"http://{settings.http.host}:{server.port}", chosen, clock)
         live.run(stop)
     except (SourceError, SinkError) as error:
@@ -205,7 +204,7 @@ def replay(
 def report_(folder: Annotated[Path, typer.Argument(help="What a replay wrote.")]) -> None:
     """Make one self-contained HTML page of a replay: its signals with thresholds, and its alerts, on a time axis."""
     try:
-        _out.print(str(write_report(folder)))
+        sys.stdout.write(f"{write_report(folder)}\n")
     except ReportError as error:
         _fail(error)
 
@@ -254,7 +253,7 @@ def generate(
             _err.print(f"{name} is not current: run `make generate`", highlight=False)
         raise typer.Exit(1 if old else 0)
     for path in write_all(root):
-        _out.print(str(path))
+        sys.stdout.write(f"{path}\n")
 
 
 def _day(moment: datetime | None) -> date | None:

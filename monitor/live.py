@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
@@ -11,7 +11,7 @@ from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from monitor.pipeline import Pipeline
     from monitor.sinks.base import Sink
@@ -26,6 +26,20 @@ _IDLE_SECONDS: Final = 0.02
 _log = structlog.get_logger(__name__)
 
 
+HISTORY_KIND: Final = "history"
+"""The kind of source that is exported: real events, not of today."""
+
+
+class Gauges(Protocol):
+    """What is told of the run itself."""
+
+    def source_state(self, source: str, kind: str, *, up: bool) -> None:
+        """Whether a source is connected."""
+
+    def timed(self, tick_seconds: float, event_to_metric_seconds: float | None) -> None:
+        """Wall seconds of an advance that changed something, and from its events' arrival until the sinks had it."""
+
+
 class LiveRun:
     """Plays a source that owns the clock.
 
@@ -34,8 +48,7 @@ class LiveRun:
         clock: the source's clock; begun when its past has been taken in.
         pipeline: a new one.
         sinks: closed by the caller.
-        timed: told of each advance that changed something: its wall seconds, and those from an event's arrival until
-            the sinks had what came of it.
+        gauges: told of the source's state and of the time that advances take.
     """
 
     def __init__(
@@ -44,10 +57,10 @@ class LiveRun:
         clock: StoryClock,
         pipeline: Pipeline,
         sinks: Sequence[Sink],
-        timed: Callable[[float, float | None], None],
+        gauges: Gauges,
     ) -> None:
         self._source, self._clock, self._pipeline, self._sinks = source, clock, pipeline, sinks
-        self._timed = timed
+        self._gauges = gauges
         self._not_ready: str | None = "the source is not open yet"
 
     def not_ready_because(self) -> str | None:
@@ -61,6 +74,7 @@ class LiveRun:
             SourceError: the source cannot be read.
         """
         self._source.open()
+        self._gauges.source_state(self._source.name, HISTORY_KIND, up=True)
         try:
             self._not_ready = "the past is being read"
             while self._take() is not None and not stop.is_set():
@@ -71,6 +85,7 @@ class LiveRun:
             self._play(stop)
         finally:
             self._not_ready = "the monitor is stopping"
+            self._gauges.source_state(self._source.name, HISTORY_KIND, up=False)
 
     def _play(self, stop: threading.Event) -> None:
         advanced_at, has_ended = time.monotonic(), False
@@ -111,4 +126,4 @@ class LiveRun:
                 sink.wrote(output)
         ended = time.monotonic()
         if changed:
-            self._timed(ended - started, None if arrived is None else ended - arrived)
+            self._gauges.timed(ended - started, None if arrived is None else ended - arrived)

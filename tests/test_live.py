@@ -52,6 +52,21 @@ class Collected(Sink):
         return [transition for output in self.outputs for transition in output.transitions]
 
 
+class States:
+    """Remembers whether the source was up."""
+
+    def __init__(self) -> None:
+        self.up: list[bool] = []
+
+    def source_state(self, source: str, kind: str, *, up: bool) -> None:
+        assert (source, kind) == ("story", "history")
+        self.up.append(up)
+
+    def timed(self, tick_seconds: float, event_to_metric_seconds: float | None) -> None:
+        assert tick_seconds >= 0
+        assert event_to_metric_seconds is None or event_to_metric_seconds >= tick_seconds
+
+
 class Silent:
     """No progress is shown."""
 
@@ -82,8 +97,8 @@ def test_live_equals_replay(wall_step_seconds: float) -> None:
         midnight_us(FIRST), midnight_us(LAST + timedelta(days=1)) - 1, 3_600, lambda: next(steps) * wall_step_seconds
     )
     source = PlayedSource("story", parse_inputs([str(HISTORY.folder)]), clock)
-    collected, stop = Collected(), threading.Event()
-    live = LiveRun(source, clock, Pipeline(CATALOGUE, MarketCalendar()), [collected], lambda *_: None)
+    collected, states, stop = Collected(), States(), threading.Event()
+    live = LiveRun(source, clock, Pipeline(CATALOGUE, MarketCalendar()), [collected], states)
     assert live.not_ready_because() == "the source is not open yet"
     thread = threading.Thread(target=live.run, args=(stop,))
     thread.start()
@@ -92,8 +107,10 @@ def test_live_equals_replay(wall_step_seconds: float) -> None:
     while not (collected.outputs and collected.outputs[-1].until >= last) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert live.not_ready_because() is None
+    assert states.up == [True]
     stop.set()
     thread.join(timeout=10)
+    assert states.up == [True, False]
     assert not thread.is_alive()
 
     replayed = a_replay()

@@ -109,6 +109,13 @@ class ThresholdRow:
                 raise ValueError(
                     f"threshold row {self.id}: exit {edge.exit:g} is past enter {edge.enter:g}: it would never end"
                 )
+        for flag, flagged in self.overrides.items():
+            for edge, enter in zip((self.warning, self.critical), flagged, strict=True):
+                if edge is not None and sign * edge.exit > sign * enter:
+                    raise ValueError(
+                        f"threshold row {self.id} ({flag}): exit {edge.exit:g} is past enter {enter:g}: "
+                        "it would never end"
+                    )
         enters = {"default": tuple(edge.enter for edge in edges)} | dict(self.overrides)
         for name, values in enters.items():
             anchors = [value for value in (self.calm, *values) if value is not None]

@@ -198,7 +198,9 @@ def test_a_chain_of_transitions_has_no_gap(prints: list[Value], trades: list[Val
         assert t.before != t.after
         assert t.since <= t.tick
         # No level moves for want of a value: it may fall where there is none when an earlier day is revised.
-        revised = any((v.tick, v.instrument) == (t.tick, key[1]) and v.value_date < t.value_date for v in prints)
+        revised = any(
+            (v.tick, v.instrument) == (t.tick, key[1]) and v.value_date < (t.value_date or DAY) for v in prints
+        )
         falls = t.before == "critical" or t.after == "calm"
         assert t.value is not None or "blind" in (t.before, t.after) or (revised and falls)
         state[key] = t.after
