@@ -392,3 +392,11 @@ class TestInForce:
         settings = load()
         with pytest.raises(ValueError, match="frozen"):
             settings.http.metrics_port = 1  # type: ignore[misc]
+
+
+def test_an_override_below_the_row_s_exit_is_refused(tmp_path: Path) -> None:
+    """At 22 it would be entered, and left at once: the exit is 25."""
+    file = tmp_path / "m.toml"
+    file.write_text("[thresholds.repo_tail_bp.benchmark]\noverrides = { Q = [20, 80] }\n")
+    with pytest.raises(ConfigError, match=r"line 1: .*\(Q\): exit 25 is past enter 20"):
+        load(file)

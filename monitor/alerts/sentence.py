@@ -63,6 +63,6 @@ def quantity(value: float, unit: str) -> str:
     ('217 bp', '4.5 bp', '50 %')
     """
     if unit == "ratio":
-        return f"{100 * value:.0f} %"
+        return f"{100 * value:z.0f} %"
     digits = 0 if abs(value) >= _WHOLE or value == int(value) else 1
-    return f"{value:,.{digits}f} {unit}"
+    return f"{value:z,.{digits}f} {unit}"

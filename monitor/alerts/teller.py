@@ -48,7 +48,7 @@ class Teller:
             standing: the newest row of each label set before them.
 
         A revision of a past value date is told if it is worse than what stood, and then what stands is told
-        again; a milder past is no news.
+        again; a milder past, or one without a value, is no news.
         """
         ruled = told.filter(c("row").is_not_null())
         state = pl.struct("level", "blind")

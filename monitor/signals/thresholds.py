@@ -109,13 +109,6 @@ class ThresholdRow:
                 raise ValueError(
                     f"threshold row {self.id}: exit {edge.exit:g} is past enter {edge.enter:g}: it would never end"
                 )
-        for flag, flagged in self.overrides.items():
-            for edge, enter in zip((self.warning, self.critical), flagged, strict=True):
-                if edge is not None and sign * edge.exit > sign * enter:
-                    raise ValueError(
-                        f"threshold row {self.id} ({flag}): exit {edge.exit:g} is past enter {enter:g}: "
-                        "it would never end"
-                    )
         enters = {"default": tuple(edge.enter for edge in edges)} | dict(self.overrides)
         for name, values in enters.items():
             anchors = [value for value in (self.calm, *values) if value is not None]
@@ -124,6 +117,13 @@ class ThresholdRow:
                     f"threshold row {self.id} ({name}): calm, warning and critical must be in strict order, "
                     f"not {anchors}"
                 )
+        for flag, flagged in self.overrides.items():
+            for level, enter in zip((self.warning, self.critical), flagged, strict=True):
+                if level is not None and sign * level.exit > sign * enter:
+                    raise ValueError(
+                        f"threshold row {self.id} ({flag}): exit {level.exit:g} is past enter {enter:g}: "
+                        "it would never end"
+                    )
 
     @property
     def sign(self) -> int:
