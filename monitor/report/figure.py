@@ -152,12 +152,13 @@ def _blind_bands(panel: _Panel, first: datetime, end: datetime) -> list[dict[str
 def _draw_thresholds(figure: go.Figure, panel: _Panel) -> None:
     """The default enter values of the signal's first row, on days without a calendar flag."""
     row = panel.signal["thresholds"][0]
-    for level, colour in (("warning", WARNING), ("critical", CRITICAL)):
+    # The names of two thresholds that lie close together are moved apart, in pixels.
+    for level, colour, apart in (("warning", WARNING, -6), ("critical", CRITICAL, 6)):
         if row[level] is not None:
             enter = row[level]["enter"]
             figure.add_hline(
                 y=enter, row=panel.number, col=1, line={"color": colour, "dash": "dot", "width": 1},
-                annotation_text=f"{level} {enter:g}", annotation_position="right",
+                annotation_text=f"{level} {enter:g}", annotation_position="right", annotation_yshift=apart,
                 annotation_font={"color": colour, "size": 11},
             )  # fmt: skip
 

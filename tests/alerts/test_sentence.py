@@ -15,40 +15,36 @@ JANUARY_2 = 1_546_437_600  # 2019-01-02 09:00 New York
 SOFR, HALF_HOUR = {"instrument": "SOFR"}, {"instrument": "GC-ON", "window": "30m"}
 
 
+SINCE = "since 2019-09-18 08:00 New York"
+
+
 @pytest.mark.parametrize(
     ("signal", "labels", "state", "value", "threshold", "value_date", "text"),
     [
         (
             "repo_spread_bp", SOFR, "critical", 315.0, 30.0, date(2019, 9, 17),
-            "Repo spread to IORB SOFR: 315 bp for 2019-09-17, critical since 2019-09-18 08:00 New York "
-            "(threshold 30 bp).",
+            f"Repo spread to IORB SOFR: 315 bp for 2019-09-17, critical {SINCE} (threshold 30 bp).",
         ),
         (
             "repo_corridor_bp", SOFR, "warning", 9.5, 8.0, date(2019, 9, 17),
-            "Repo above the corridor SOFR: 9.5 bp for 2019-09-17, warning since 2019-09-18 08:00 New York "
-            "(threshold 8 bp).",
+            f"Repo above the corridor SOFR: 9.5 bp for 2019-09-17, warning {SINCE} (threshold 8 bp).",
         ),
         (
             "repo_tail_bp", HALF_HOUR, "calm", 12.25, 25.0, date(2019, 9, 18),
-            "Repo tail GC-ON, 30m: 12 bp for 2019-09-18, calm again since 2019-09-18 08:00 New York "
-            "(threshold 25 bp).",
+            f"Repo tail GC-ON, 30m: 12 bp for 2019-09-18, calm again {SINCE} (threshold 25 bp).",
         ),
         (
             "repo_spread_bp", SOFR, "blind", None, None, date(2019, 9, 17),
-            "Repo spread to IORB SOFR: no sound data since 2019-09-18 08:00 New York; "
-            "its level stays until there is.",
+            f"Repo spread to IORB SOFR: no sound data {SINCE}; its level stays until there is.",
         ),
         (
             "repo_spread_bp", SOFR, "critical", 45.0, None, date(2019, 9, 18),
-            "Repo spread to IORB SOFR: 45 bp for 2019-09-18, critical since 2019-09-18 08:00 New York.",
+            f"Repo spread to IORB SOFR: 45 bp for 2019-09-18, critical {SINCE}.",
         ),
-        (
-            "repo_jump_bp", HALF_HOUR, "calm", None, None, None,
-            "Repo jump GC-ON, 30m: no value, calm again since 2019-09-18 08:00 New York.",
-        ),
+        ("repo_jump_bp", HALF_HOUR, "calm", None, None, None, f"Repo jump GC-ON, 30m: no value, calm again {SINCE}."),
         (
             "repo_spread_bp", {}, "warning", -21.0, -20.0, None,
-            "Repo spread to IORB: -21 bp, warning since 2019-09-18 08:00 New York (threshold -20 bp).",
+            f"Repo spread to IORB: -21 bp, warning {SINCE} (threshold -20 bp).",
         ),
     ],
 )  # fmt: skip

@@ -129,18 +129,30 @@ def _business_days_before(day: date, count: int) -> list[date]:
     return [CALENDAR.add_sofr_business_days(day, -n) for n in range(count, 0, -1)]
 
 
-def _print(instrument: str, value_date: date, ts_us: int, arrived_us: int, **figures: object) -> Event:
+def print_event(instrument: str, value_date: date, ts_us: int, arrived_us: int = 0, **figures: object) -> Event:
+    """A benchmark."""
     fields = {"ts": ts_us, "instrument": instrument, "kind": "benchmark", "value_date": value_date.isoformat()}
     return Event(max(ts_us, arrived_us), "repo", "benchmarks", fields | figures)
 
 
-def _published_us(value_date: date) -> int:
+def published_us(value_date: date) -> int:
+    """When the benchmark of a day is published."""
     return new_york_us(CALENDAR.next_sofr_business_day(value_date), time(8))
 
 
-def _reference(series: str, effective: date, ts_us: int, value: float, arrived_us: int = 0) -> Event:
+def reference_event(series: str, effective: date, ts_us: int, value: float, arrived_us: int = 0) -> Event:
+    """A policy rate."""
     fields = {"ts": ts_us, "series": series, "value": value, "unit": "percent", "effective_date": effective.isoformat()}
     return Event(max(ts_us, arrived_us), "reference", "rates", fields)
+
+
+def trade_event(
+    instrument: str, ts_us: int, rate: float, volume: float | None, late_us: int = 0, **more: object
+) -> Event:
+    """A trade."""
+    fields = {"ts": ts_us, "instrument": instrument, "rate": rate, "volume": volume}
+    fields |= {name: value for name, value in more.items() if value is not None}
+    return Event(ts_us + late_us, "repo", "trades", fields)
 
 
 rates = st.integers(-6, 60).map(lambda n: round(2.1 + n * 0.0123, 6)) | st.sampled_from([-0.01, 0.0, 0.005, 5.25, 10.0])
@@ -164,9 +176,9 @@ def _history(draw: st.DrawFn, first: date) -> Log:
         arrived_us = late_us if in_one_go else 0
         steps_up = {"rate": 0, "p25": -0.02, "p75": 0.03, "p99": 0.2}
         figures = {name: round(rate + step, 6) for name, step in steps_up.items()} | {"volume": whole}
-        log.append(_print("SOFR", day, _published_us(day), arrived_us, **figures))
+        log.append(print_event("SOFR", day, published_us(day), arrived_us, **figures))
         if n % 3:
-            log.append(_print("TGCR", day, _published_us(day), arrived_us, rate=round(rate - 0.03, 6)))
+            log.append(print_event("TGCR", day, published_us(day), arrived_us, rate=round(rate - 0.03, 6)))
     return log
 
 
@@ -182,13 +194,13 @@ def _scene_prints(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
     for _ in range(draw(st.integers(0, 9))):
         day = draw(st.sampled_from(days))
         instrument = draw(st.sampled_from(BENCHMARKS))
-        ts_us = _published_us(day) + draw(st.sampled_from(_LAG_SECONDS)) * S + draw(st.sampled_from([0, 0, 1, 999_999]))
+        ts_us = published_us(day) + draw(st.sampled_from(_LAG_SECONDS)) * S + draw(st.sampled_from([0, 0, 1, 999_999]))
         arrived_us = ts_us + draw(st.sampled_from(_LAG_SECONDS)) * S
         figures: dict[str, object] = {"rate": draw(rates), "volume": draw(st.sampled_from([None, 500, 690, 1000]))}
         if draw(st.booleans()):
             spread = sorted(draw(st.tuples(rates, rates, rates)))
             figures |= dict(zip(("p25", "p75", "p99"), spread, strict=True))
-        log.append(_print(instrument, day, ts_us, arrived_us, **figures))
+        log.append(print_event(instrument, day, ts_us, arrived_us, **figures))
     return log
 
 
@@ -197,7 +209,7 @@ def _references(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
     """IORB and the top of the range from long ago, changes of them in the scene, late or revised; and other series."""
     old = scene[0] - timedelta(days=90)
     known_us = new_york_us(old) + draw(st.sampled_from([0, 0, 0, 3_600 * 24 * 92])) * S
-    log = [_reference("IORB", old, known_us, 2.1), _reference("TARGET_UPPER", old, known_us, 2.25)]
+    log = [reference_event("IORB", old, known_us, 2.1), reference_event("TARGET_UPPER", old, known_us, 2.25)]
     days = [*_business_days_before(scene[0], 2), *scene]
     for _ in range(draw(st.integers(0, 4))):
         series = draw(st.sampled_from(["IORB", "IORB", "TARGET_UPPER", "ON_RRP"]))
@@ -205,7 +217,7 @@ def _references(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
         moment = draw(st.sampled_from([time(), time(9, 40), time(10), time(16, 45), time(20)]))
         ts_us = new_york_us(day, moment) + draw(st.sampled_from(_LAG_SECONDS)) * S
         arrived_us = ts_us + draw(st.sampled_from(_LAG_SECONDS)) * S
-        log.append(_reference(series, day, ts_us, draw(st.sampled_from([1.85, 2.1, 2.35])), arrived_us))
+        log.append(reference_event(series, day, ts_us, draw(st.sampled_from([1.85, 2.1, 2.35])), arrived_us))
     return log
 
 
@@ -215,9 +227,7 @@ def _trades(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
     log: Log = []
 
     def trade(ts_us: int, late_us: int, instrument: str, rate: float, volume: float | None, **more: object) -> None:
-        fields = {"ts": ts_us, "instrument": instrument, "rate": rate, "volume": volume}
-        fields |= {name: value for name, value in more.items() if value is not None}
-        log.append(Event(ts_us + late_us, "repo", "trades", fields))
+        log.append(trade_event(instrument, ts_us, rate, volume, late_us, **more))
 
     # A feed is there before its first trade: one that says nothing of percentiles, well before the scene.
     trade(new_york_us(_business_days_before(scene[0], 1)[0], time(6)), 0, "912828XX0", 2.0, None)
