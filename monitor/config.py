@@ -216,7 +216,8 @@ def _is_for_prints(signal: Signal, row: ThresholdRow) -> bool:
     """
     if not any(view.window.by_print for view in signal.over):
         return False
-    no_labels = pl.DataFrame([[None] for _ in signal.labels], schema=dict.fromkeys(signal.labels, pl.String()))
+    shape = dict.fromkeys(signal.labels, pl.String()) | signal.attributes
+    no_labels = pl.DataFrame({name: [None] for name in shape}, schema=shape)
     return no_labels.select(row.applies).item() is not False
 
 

@@ -1,17 +1,21 @@
 """Wires the stages: payloads to events, events to tiers, tiers to values, values to levels, all of it to the sinks.
 
-The same pipeline runs live and in a replay. It has no clock: what time it is comes in as `upto`, from the events of
-a replay or from the source that owns the clock.
+The same pipeline runs live and in a replay. It has no clock: what time it is comes in as `upto` and `now_us`, from the
+events of a replay, from the source that owns the clock, or from the wall.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from polars import col as c
 
 from monitor.alerts.evaluator import Evaluator
-from monitor.engine.decode import Decoded, Decoder
+from monitor.checkpoint import Checkpoint, Facts, gather, put_back
+from monitor.engine.bars import KINDS
+from monitor.engine.decode import Decoder
 from monitor.engine.tiers import TierStore
 from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
@@ -23,28 +27,52 @@ if TYPE_CHECKING:
     import polars as pl
 
     from monitor.calendar import MarketCalendar
+    from monitor.engine.decode import Decoded
     from monitor.signals.model import Signal
     from monitor.sources.base import RawBatch
 
 BEFORE_EVERY_TICK: Final = -(1 << 62)
 
-TICKS_AT_ONCE: Final = 20_000
-"""How many ticks a replay evaluates in one go: bounds its memory; the result does not depend on it."""
+TICKS_AT_ONCE: Final = 3_600
+"""How many ticks are evaluated in one go: bounds the memory of a replay; the result does not depend on it."""
+
+_VALUES_AT_ONCE: Final = 2_000_000
+"""So many values of a signal at most: of many issues fewer ticks are evaluated in one go."""
+
+IDLE_RELEASE_US: Final = 10 * MICROSECONDS_PER_SECOND
+"""A partition that brought nothing for so long, by the clock of arrivals, holds ticks back no longer."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Pipeline:
-    """All stages but the sources and the sinks."""
+    """All stages but the sources and the sinks.
+
+    Args:
+        signals: out of the catalogue.
+        calendar: the market calendar.
+        begin: the first tick that is run, epoch seconds: what comes before is past, read into the tiers only.
+            None: every tick.
+        ticks_at_once: bounds the memory.
+    """
 
     def __init__(
-        self, signals: Sequence[Signal], calendar: MarketCalendar, *, ticks_at_once: int = TICKS_AT_ONCE
+        self,
+        signals: Sequence[Signal],
+        calendar: MarketCalendar,
+        *,
+        begin: int | None = None,
+        ticks_at_once: int = TICKS_AT_ONCE,
     ) -> None:
         self._signals = tuple(signals)
         self._decoder = Decoder()
         self._store = TierStore(calendar)
         self._evaluator = Evaluator(signals, calendar)
         self._ticks_at_once = ticks_at_once
+        self._begin = begin
         self._ran = BEFORE_EVERY_TICK
         self._newest_us: int | None = None
+        self._releases: list[tuple[str, int, int]] = []
 
     @property
     def newest_event_us(self) -> int | None:
@@ -56,36 +84,63 @@ class Pipeline:
         """The columns of the frames of steps."""
         return self._evaluator.step_shape
 
-    def ingest(self, batch: RawBatch) -> list[Ingested]:
-        """Decode a batch and take in its events; says what it brought, a stream at a time."""
-        return [self._take_in(decoded) for decoded in self._decoder.decode(batch)]
+    def ingest(self, batch: RawBatch, now_us: int | None = None) -> list[Ingested]:
+        """Decode a batch and take in its events; says what it brought, a stream at a time.
+
+        Positions that were seen before are dropped, except those that a restart wants again.
+
+        Args:
+            batch: consecutive payloads of one partition.
+            now_us: the moment by the clock of arrivals; None: there is none, and nothing is ever idle.
+        """
+        partition = self._store.partition(batch.partition)
+        again, new = partition.split(batch.offsets)
+        partition.arrived_us = now_us
+        if again.stop > again.start:
+            # Counted when it came first: only what was open then is of use.
+            self._store.add([_quotes_of(part) for part in self._decode(batch, again)], self._ran + 1)
+        if new.stop == new.start:
+            return []
+        parts = self._decode(batch, new)
+        added = self._store.add(parts, self._ran + 1)
+        return [self._told(part, added.late.get(part.stream, 0), added.doubles.get(part.stream, 0)) for part in parts]
+
+    def end(self, partitions: Sequence[str]) -> None:
+        """Nothing more will come from these partitions: ticks do not wait for them."""
+        for name in partitions:
+            if name in self._store.partitions:
+                self._store.release(name)
 
     def finish(self) -> None:
-        """Nothing more will come: seal what is open."""
+        """Nothing more will come at all: seal what is open."""
         self._store.finish()
 
-    def skip_to(self, tick: int) -> None:
-        """Begin here: what was taken in so far is past, and no tick before this one is run."""
-        self._ran = max(self._ran, tick - 1)
-
-    def advance(self, upto: int | None = None) -> Iterator[Output]:
+    def advance(self, upto: int | None = None, now_us: int | None = None) -> Iterator[Output]:
         """Run the ticks that can be run; an output for every so many of them.
 
         Args:
             upto: the newest tick to run; None: up to the newest event.
+            now_us: the moment by the clock of arrivals; None: nothing is ever idle.
         """
+        if now_us is not None:
+            self._release_idle(now_us)
         if upto is None:
             if self._newest_us is None:
                 return
-            # A second with a trade is sealed, and seen, by the tick after it.
+            # A second with a quote is sealed, and seen, by the tick after it.
             upto = self._newest_us // MICROSECONDS_PER_SECOND + 1
+        self._store.seal()
         upto = min(upto, self._store.horizon)
-        if upto <= self._ran:
+        ran = self._ran if self._begin is None else max(self._ran, self._begin - 1)
+        if upto <= ran:
+            if self._ran < ran:
+                self._store.tiers(upto + 1)  # the past is summed up as it comes
             return
-        tiers = self._store.tiers()
-        ticks = change_ticks(self._signals, tiers, self._ran, upto)
-        for first in range(0, max(ticks.len(), 1), self._ticks_at_once):
-            some = ticks.slice(first, self._ticks_at_once)
+        tiers = self._store.tiers(ran + 1)
+        ticks = change_ticks(self._signals, tiers, ran, upto)
+        at_once = max(1, min(self._ticks_at_once, _VALUES_AT_ONCE // max(1, self._store.series_count)))
+        for first in range(0, max(ticks.len(), 1), at_once):
+            some = ticks.slice(first, at_once)
             rest = ticks.len() - first - some.len()
             evaluation = Evaluation(tiers, some)
             # Without a tick no value changes, but a hold may come to its end.
@@ -93,13 +148,59 @@ class Pipeline:
             until = some[-1] if rest else upto
             output = self._evaluator.advance(values, until)
             self._ran = until
-            watermark = self._store.watermark_us()
-            if watermark is not None:
-                output.watermarks_us["repo"] = watermark
-            yield output
+            yield replace(output, watermarks_us=self._store.watermarks_us())
 
-    def _take_in(self, decoded: Decoded) -> Ingested:
-        late = self._store.add(decoded, self._ran + 1) if decoded.events.height else 0
+    def standing(self) -> Output | None:
+        """Every label set as it stands, for sinks that have seen nothing yet; None before the first tick."""
+        if self._ran == BEFORE_EVERY_TICK:
+            return None
+        return replace(self._evaluator.standing(self._ran), watermarks_us=self._store.watermarks_us())
+
+    def checkpoint(self) -> Checkpoint:
+        """All that a new process needs to go on from here; the rows that tiers got since this was last asked."""
+        facts = Facts(self._ran, self._newest_us, self._releases)
+        self._releases = []
+        return gather(self._store, self._evaluator, facts)
+
+    def restore(self, recovered: Checkpoint) -> None:
+        """Go on from what an earlier process left: `checkpoint`s, put together."""
+        facts = put_back(recovered, self._store, self._evaluator)
+        self._ran, self._newest_us = facts.ran, facts.newest_us
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """By partition, from which position on its log must be read to go on from here."""
+        return {name: partition.oldest_open for name, partition in self._store.partitions.items()}
+
+    @property
+    def ran(self) -> int | None:
+        """The newest tick that was run, epoch seconds; None before the first."""
+        return None if self._ran == BEFORE_EVERY_TICK else self._ran
+
+    def suspects(self) -> dict[str, int]:
+        """By stream, how many events with a volume equal an earlier one of their second in all but the position."""
+        return self._store.suspects()
+
+    def _release_idle(self, now_us: int) -> None:
+        for partition in self._store.partitions.values():
+            silent_since = partition.arrived_us
+            if silent_since is None:  # restored, and not heard of since
+                partition.arrived_us = now_us
+            elif partition.is_held and now_us - silent_since >= IDLE_RELEASE_US:
+                self._store.release(partition.name)
+                self._releases.append((partition.name, partition.next_position, self._ran))
+                _log.info("a partition is idle: ticks wait for it no longer", partition=partition.name)
+
+    def _decode(self, batch: RawBatch, which: slice) -> list[Decoded]:
+        if which.start == 0 and which.stop == len(batch):
+            return self._decoder.decode(batch)
+        arrived_us = None if batch.arrived_us is None else batch.arrived_us[which]
+        part = replace(
+            batch, offsets=batch.offsets[which], payloads=batch.payloads[which], arrived_us=arrived_us
+        )  # fmt: skip
+        return self._decoder.decode(part)
+
+    def _told(self, decoded: Decoded, late: int, doubles: int) -> Ingested:
         first: int | None = None
         last: int | None = None
         if decoded.events.height:
@@ -109,4 +210,11 @@ class Pipeline:
             RejectedEvent(r.stream, r.reason, r.detail, r.source, f"{r.partition}:{r.offset}", r.raw)
             for r in decoded.rejects
         )
-        return Ingested(decoded.stream, decoded.events.height, late, first, last, rejects)
+        return Ingested(decoded.stream, decoded.events.height, late, doubles, first, last, rejects)
+
+
+def _quotes_of(decoded: Decoded) -> Decoded:
+    """Of events that are read again only those that wait for their second to be sealed."""
+    kind = KINDS.get(decoded.stream)
+    events = decoded.events.clear() if kind is None else decoded.events.filter(kind.counts)
+    return replace(decoded, events=events)

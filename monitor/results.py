@@ -134,6 +134,8 @@ class Ingested:
         stream: the contract's name.
         events: how many met their contract.
         late: how many of them came after their second was sealed, and were dropped.
+        doubles: how many of them repeat a producer's id, and were dropped.
+        first_event_us: the oldest event time of the batch; None without events.
         last_event_us: the newest event time of the batch; None without events.
         rejects: what was refused.
     """
@@ -141,6 +143,7 @@ class Ingested:
     stream: str
     events: int
     late: int
+    doubles: int
     first_event_us: int | None
     last_event_us: int | None
     rejects: tuple[RejectedEvent, ...] = ()

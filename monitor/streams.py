@@ -22,6 +22,9 @@ EARLIEST_TS_US = 631_152_000 * MICROSECONDS_PER_SECOND
 LATEST_TS_US = 4_102_444_800 * MICROSECONDS_PER_SECOND
 """2100-01-01T00:00:00Z; an event time at or after it is a mistake."""
 
+MAX_AHEAD_US = 5 * MICROSECONDS_PER_SECOND
+"""An event may be so far ahead of its recorded arrival; one that is farther would drag the watermark along."""
+
 UNITS_PER_PRICE_POINT = 1_000_000_000
 """Prices are integers of 1e-9 of a point (per 100 face)."""
 UNITS_PER_BP = 1_000_000
@@ -75,6 +78,7 @@ class Reason(StrEnum):
     TIMESTAMP_UNIT = "timestamp_unit"
     UNKNOWN_CHOICE = "unknown_choice"
     WRONG_UNIT = "wrong_unit"
+    AHEAD_OF_ARRIVAL = "ahead_of_arrival"
 
 
 @dataclass(frozen=True, slots=True)

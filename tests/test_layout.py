@@ -12,7 +12,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "results": set(),
     "sources": {"streams", "calendar"},
     "engine": {"streams", "calendar", "sources.base"},
-    "signals": {"engine.tiers", "engine.repo_bars", "streams", "calendar"},
+    "signals": {"engine.tiers", "engine.bars", "streams", "calendar"},
     "alerts": {"signals", "calendar", "streams", "results"},
     "pipeline": {"streams", "calendar", "results", "sources.base", "engine", "signals", "alerts"},
     "replay": {"streams", "results", "sources", "pipeline", "sinks.base"},

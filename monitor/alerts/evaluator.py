@@ -91,6 +91,42 @@ class Evaluator:
             thresholds=tuple(in_force(self._signals, self._calendar.flags(today))),
         )
 
+    def standing(self, until: int) -> Output:
+        """Every label set's newest telling, as steps, for sinks that have seen nothing yet.
+
+        Args:
+            until: the newest tick run, epoch seconds.
+        """
+        today = max(FIRST_DATE, self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
+        steps = self._standing.sort("tick", "signal", *self._labels).select(*self.step_shape)
+        return Output(until, steps, (), tuple(in_force(self._signals, self._calendar.flags(today))))
+
+    def state(self) -> dict[str, pl.DataFrame]:
+        """All that the next tick needs to know, by name."""
+        return {
+            "last": self._last,
+            "prints": self._prints,
+            "newest": self._newest,
+            "standing": self._standing,
+            "told": self._teller.state(),
+        }
+
+    def restore(self, state: Mapping[str, pl.DataFrame]) -> None:
+        """Go on from what an earlier process left; label sets of signals that are no more are forgotten."""
+        known = [signal.name for signal in self._signals]
+
+        def fitted(name: str, shape: pl.DataFrame) -> pl.DataFrame:
+            frame = state[name].filter(c("signal").is_in(known))
+            missing = {column: kind for column, kind in shape.schema.items() if column not in frame.columns}
+            filled = frame.with_columns(**{column: pl.lit(None, kind) for column, kind in missing.items()})
+            return filled.select(shape.columns)
+
+        self._last = fitted("last", self._last)
+        self._prints = fitted("prints", self._prints)
+        self._newest = fitted("newest", self._newest)
+        self._standing = fitted("standing", self._standing)
+        self._teller.restore(state["told"])
+
     def _points(self, values: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """All change points with their keys and rules, in the order of ticks.
 
@@ -106,17 +142,12 @@ class Evaluator:
             ]
             parts.append(
                 frame.with_columns(*labels, signal=pl.lit(signal.name))
-                .with_columns(key=self._key())
+                .with_columns(key=_key(signal))
                 .select(*self._point)
             )
         points = pl.concat(parts).sort("tick", "key", "value_date")
         has_value = c("value").is_not_null().cum_max().over("key")
         return points.filter(has_value | c("key").is_in(self._standing["key"].implode()))
-
-    def _key(self) -> pl.Expr:
-        """A label set as one word."""
-        labels = [c(name).fill_null(_NO_LABEL) for name in self._labels]
-        return pl.concat_str("signal", *labels, separator=_KEY_SEPARATOR)
 
     def _of_windows(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
         """What becomes of window values: each follows the one before it in time."""
@@ -222,6 +253,12 @@ class Evaluator:
         if "is_newest" not in folded.columns:
             marks["is_newest"] = pl.lit(value=True)
         return folded.with_columns(**marks).select(self._standing.columns)
+
+
+def _key(signal: Signal) -> pl.Expr:
+    """A label set as one word; it does not depend on the other signals of the catalogue, so it outlives versions."""
+    labels = [c(name).fill_null(_NO_LABEL) for name in signal.labels]
+    return pl.concat_str(pl.lit(signal.name), *labels, separator=_KEY_SEPARATOR)
 
 
 def _with_level(folded: pl.DataFrame) -> pl.DataFrame:

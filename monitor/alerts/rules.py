@@ -26,8 +26,7 @@ def with_rules(values: pl.DataFrame, signal: Signal, calendar: MarketCalendar) -
     Raises:
         ValueError: a row whose hold counts seconds applies to published values.
     """
-    applies = [pl.when(row.applies).then(pl.lit(row.id)) for row in signal.thresholds]
-    values = values.with_columns(row=pl.coalesce(*applies, pl.lit(None, pl.String))).join(
+    values = values.join(
         _flags(values["value_date"], calendar), on="value_date", how="left", maintain_order="left"
     )
     values = values.with_columns(c("flags").fill_null(""))

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 MAX_CONTRIBUTORS: Final = 5
 
 
+_TOLD_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "key": pl.String(),
+    "level": pl.Int8(),
+    "blind": pl.Boolean(),
+    "since": pl.Int64(),
+}
+
+
 @dataclass(slots=True)
 class _Told:
     """What was last said of a label set."""
@@ -39,6 +47,15 @@ class Teller:
         self._signals = {signal.name: signal for signal in signals}
         self._labels = tuple(labels)
         self._told: dict[str, _Told] = {}
+
+    def state(self) -> pl.DataFrame:
+        """What was last said of each label set: a row a key."""
+        rows = [(key, int(each.level), each.blind, each.since) for key, each in self._told.items()]
+        return pl.DataFrame(rows, schema=_TOLD_COLUMNS, orient="row")
+
+    def restore(self, state: pl.DataFrame) -> None:
+        """Go on from what an earlier process had said."""
+        self._told = {key: _Told(Level(level), blind, since) for key, level, blind, since in state.iter_rows()}
 
     def tell(self, told: pl.DataFrame, standing: pl.DataFrame) -> Iterator[Transition]:
         """The transitions of these rows.

@@ -179,6 +179,8 @@ class _StreamDecoder:
             frame = frame[keep]
         frame, broken = self._check(frame)
         refused |= broken
+        frame, ahead = _check_arrival(frame, batch)
+        refused |= ahead
         frame = self._finish(frame)
         frame, unconvertible = convert_units(frame) if self.stream is streams.REFERENCE else (frame, {})
         refused |= unconvertible
@@ -292,3 +294,23 @@ class _StreamDecoder:
                 value = (value * field.scale).round().cast(pl.Int64)
             done.append(value.alias(field.column))
         return frame.select("row", *done)
+
+
+def _check_arrival(frame: pl.DataFrame, batch: RawBatch) -> tuple[pl.DataFrame, dict[int, tuple[Reason, str]]]:
+    """The rows whose event time is not ahead of their arrival, and why each other row is refused."""
+    if batch.arrived_us is None:
+        return frame, {}
+    arrived = pl.Series("arrived_us", batch.arrived_us, dtype=pl.Int64).gather(frame["row"])
+    ahead_us = frame["ts"] - arrived
+    is_ahead = ahead_us > streams.MAX_AHEAD_US
+    if not is_ahead.any():
+        return frame, {}
+    refused = {
+        row: (
+            Reason.AHEAD_OF_ARRIVAL,
+            f"ts is {ahead / streams.MICROSECONDS_PER_SECOND:,.1f} s ahead of its arrival, and at most "
+            f"{streams.MAX_AHEAD_US // streams.MICROSECONDS_PER_SECOND} s are allowed: set the producer's clock",
+        )
+        for row, ahead in zip(frame["row"].filter(is_ahead), ahead_us.filter(is_ahead), strict=True)
+    }
+    return frame.filter(~is_ahead), refused

@@ -7,22 +7,28 @@ known at every tick, and a replay that looks back sees no more than the live run
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from polars import col as c
 
 from monitor import streams
-from monitor.engine.repo_bars import REPO_BAR, RepoSealer, is_overnight_trade, merge_bars
+from monitor.calendar import new_york_dates
+from monitor.engine.bars import KINDS
+from monitor.engine.bars.repo import merge_bars
+from monitor.engine.ladder import DAYS, PERIODS, SECONDS, Ladder
+from monitor.engine.partition import Partition
 from monitor.engine.watermark import LATENESS_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from monitor.calendar import MarketCalendar
     from monitor.engine.decode import Decoded
+    from monitor.engine.sealer import Sealed
 
 _ORDER: Final = ["ts_us", "partition", "offset"]
 """Which of two versions is the later one; equal timestamps: position decides."""
@@ -50,11 +56,19 @@ REFERENCE: Final[dict[str, pl.DataType]] = _VERSION | {
     "unit": pl.String(),
 }
 
+BENCHMARKS, REFERENCES = "benchmarks", "reference"
+PRINTS: Final = {BENCHMARKS: BENCHMARK, REFERENCES: REFERENCE}
+"""The tiers of prints: name to columns."""
+_TIER_OF_PRINTS: Final = {streams.REPO.name: BENCHMARKS, streams.REFERENCE.name: REFERENCES}
+
 BENCHMARK_KEY: Final = ("instrument", "value_date")
 REFERENCE_KEY: Final = ("series", "effective_date")
+KEYS: Final = {BENCHMARKS: BENCHMARK_KEY, REFERENCES: REFERENCE_KEY}
 
 EVER: Final = 1 << 62
 """After every tick."""
+_LAST_CLIMB_SECONDS: Final = 2 * 86_400
+"""When the input has ended, the tiers are summed for so long after its last bar: to the end of its New York day."""
 
 
 @dataclass(frozen=True)
@@ -66,95 +80,202 @@ class Tiers:
         benchmarks: a row a version of a published benchmark rate, as `BENCHMARK`, in the order of ticks.
         reference: a row a version of a reference value, as `REFERENCE`, in the order of ticks.
         repo_seconds: repo trades by second, as `REPO_BAR`, in the order of seconds.
+        repo_days: repo trades by whole New York day, as `REPO_DAY`.
+        treasury_seconds: Treasury quotes by second, as `TREASURY_SECOND`, in the order of seconds.
+        cds_seconds: CDS quotes by second, as `CDS_SECOND`, in the order of seconds.
     """
 
     calendar: MarketCalendar
     benchmarks: pl.DataFrame
     reference: pl.DataFrame
     repo_seconds: pl.DataFrame
+    repo_days: pl.DataFrame
+    treasury_seconds: pl.DataFrame
+    cds_seconds: pl.DataFrame
 
     def known_by(self, tick: int) -> Tiers:
         """The same as they stood at a tick: what a live run sees then."""
+        printed, sealed = c("tick") <= tick, c("second") < tick
         return Tiers(
             self.calendar,
-            self.benchmarks.filter(c("tick") <= tick),
-            self.reference.filter(c("tick") <= tick),
-            self.repo_seconds.filter(c("second") < tick),
+            self.benchmarks.filter(printed),
+            self.reference.filter(printed),
+            self.repo_seconds.filter(sealed),
+            self.repo_days.filter(c("value_date") < new_york_dates(pl.lit(tick * MICROSECONDS_PER_SECOND))),
+            self.treasury_seconds.filter(sealed),
+            self.cds_seconds.filter(sealed),
         )
 
 
+@dataclass
+class Added:
+    """What became of a batch's events, by stream.
+
+    Attributes:
+        late: how many came after their second was sealed, and were dropped.
+        doubles: how many repeat a producer's id, and were dropped.
+    """
+
+    late: dict[str, int] = field(default_factory=dict)
+    doubles: dict[str, int] = field(default_factory=dict)
+
+
 class TierStore:
-    """Takes decoded events in, keeps the tiers."""
+    """Takes decoded events in, keeps the tiers.
+
+    Attributes:
+        partitions: by name.
+        ladders: by stream.
+    """
 
     def __init__(self, calendar: MarketCalendar, lateness_us: int = LATENESS_US) -> None:
         self._calendar = calendar
         self._lateness_us = lateness_us
-        self._benchmarks = pl.DataFrame(schema=BENCHMARK)
-        self._reference = pl.DataFrame(schema=REFERENCE)
-        self._repo_seconds = pl.DataFrame(schema=REPO_BAR)
-        self._pending: dict[str, list[pl.DataFrame]] = {"benchmarks": [], "reference": [], "repo_seconds": []}
-        self._sealers: dict[str, RepoSealer] = {}
+        self._versions = {tier: pl.DataFrame(schema=shape) for tier, shape in PRINTS.items()}
+        self._pending: dict[str, list[pl.DataFrame]] = {tier: [] for tier in PRINTS}
+        self._new_prints: dict[str, list[pl.DataFrame]] = {tier: [] for tier in PRINTS}
+        self.partitions: dict[str, Partition] = {}
+        self.ladders = {stream: Ladder(kind) for stream, kind in KINDS.items()}
+        self._suspects: Counter[str] = Counter()
+        self._newest_second = -EVER
         self._finished = False
 
-    def add(self, decoded: Decoded, next_tick: int) -> int:
-        """Take in what was decoded; returns how many events were too late to count.
+    def partition(self, name: str) -> Partition:
+        """The state of a partition, new if it was never heard of."""
+        if name not in self.partitions:
+            self.partitions[name] = Partition(name, self._lateness_us)
+        return self.partitions[name]
+
+    def add(self, parts: Sequence[Decoded], next_tick: int) -> Added:
+        """Take in what was decoded of a batch.
 
         Args:
-            decoded: the events of one partition, in the order of its log.
+            parts: an entry a stream, all of one partition, each in the order of its log.
             next_tick: the first tick that has not run: a print takes effect there at the earliest.
         """
-        events = decoded.events.with_columns(partition=pl.lit(decoded.partition))
-        if decoded.stream == streams.REPO.name:
-            prints = events.filter(c("kind") == streams.REPO_BENCHMARK)
-            self._add_prints("benchmarks", prints, BENCHMARK, next_tick)
-            return self._add_trades(decoded.partition, events.filter(is_overnight_trade()))
-        if decoded.stream == streams.REFERENCE.name:
-            self._add_prints("reference", events, REFERENCE, next_tick)
-        return 0
+        parts = [part for part in parts if part.events.height]
+        if not parts:
+            return Added()
+        name = parts[0].partition
+        pushed = self.partition(name).push(parts, next_tick - 1)
+        for stream, tier in _TIER_OF_PRINTS.items():
+            if stream in pushed.prints:
+                self._add_prints(tier, pushed.prints[stream], name, next_tick)
+        return Added(pushed.late, pushed.doubles)
+
+    def seal(self) -> None:
+        """Turn into bars what the watermarks have passed."""
+        for partition in self.partitions.values():
+            self._take_in(partition.seal())
+
+    def release(self, name: str) -> None:
+        """Wait for a partition no longer: it is idle, or has come to its end."""
+        self._take_in(self.partitions[name].release())
 
     def finish(self) -> None:
         """Seal what is open: the input has ended."""
         self._finished = True
-        self._pending["repo_seconds"].extend(sealer.finish() for sealer in self._sealers.values())
+        for name in self.partitions:
+            self.release(name)
 
     @property
     def horizon(self) -> int:
-        """The newest tick that no trade still to come can change."""
+        """The newest tick that no quote and no trade still to come can change."""
         if self._finished:
             return EVER
-        return min((s.watermark.sealed_before for s in self._sealers.values() if s.started), default=EVER)
+        return min((p.watermark.sealed_before for p in self.partitions.values() if p.is_held), default=EVER)
 
-    def watermark_us(self) -> int | None:
-        """The event time up to which trades are sealed; None if none came."""
-        return min((s.watermark.value_us for s in self._sealers.values() if s.started), default=None)
+    def watermarks_us(self) -> dict[str, int]:
+        """By stream, the event time up to which everything is sealed, of the partitions that ticks wait for."""
+        found: dict[str, int] = {}
+        for partition in self.partitions.values():
+            if partition.is_held:
+                for stream in partition.sealers:
+                    found[stream] = min(found.get(stream, EVER), partition.watermark.value_us)
+        return found
 
-    def tiers(self) -> Tiers:
-        """The frames as they stand."""
-        new = {name: frames for name, frames in self._pending.items() if frames}
-        if "benchmarks" in new:
-            self._benchmarks = _merge(self._benchmarks, new["benchmarks"], BENCHMARK_KEY)
-        if "reference" in new:
-            self._reference = _merge(self._reference, new["reference"], REFERENCE_KEY)
-        if "repo_seconds" in new:
-            self._repo_seconds = merge_bars(pl.concat([self._repo_seconds, *new["repo_seconds"]]))
-        for frames in new.values():
+    @property
+    def series_count(self) -> int:
+        """How many issues and names are quoted."""
+        return sum(
+            sealer.attributes.height for partition in self.partitions.values() for sealer in partition.sealers.values()
+        )
+
+    def suspects(self) -> dict[str, int]:
+        """By stream, how many events with a volume equal an earlier one of their second in all but the position."""
+        return dict(self._suspects)
+
+    def tiers(self, begin: int | None = None) -> Tiers:
+        """The frames as they stand.
+
+        Args:
+            begin: the first tick that will be looked at: what only earlier ones need may be forgotten. None: all.
+        """
+        self.seal()
+        horizon = min(self.horizon, self._newest_second + _LAST_CLIMB_SECONDS)
+        for ladder in self.ladders.values():
+            ladder.climb(horizon)
+        for tier, frames in self._pending.items():
+            if frames:
+                self._versions[tier] = _merge(self._versions[tier], frames, KEYS[tier])
+                self._new_prints[tier].extend(frames)
+                frames.clear()
+        repo = self.ladders[streams.REPO.name]
+        return Tiers(
+            self._calendar,
+            self._versions[BENCHMARKS],
+            self._versions[REFERENCES],
+            merge_bars(repo.seconds(begin)),
+            repo.days,
+            self.ladders[streams.TREASURY.name].seconds(begin),
+            self.ladders[streams.CDS.name].seconds(begin),
+        )
+
+    def take_new(self) -> dict[str, pl.DataFrame]:
+        """By tier, the rows that came since this was last asked: prints as they took effect, and bars of all tiers."""
+        new = {tier: pl.concat(frames) for tier, frames in self._new_prints.items() if frames}
+        for frames in self._new_prints.values():
             frames.clear()
-        return Tiers(self._calendar, self._benchmarks, self._reference, self._repo_seconds)
+        for stream, ladder in self.ladders.items():
+            new |= {f"{stream}_{tier}": rows for tier, rows in ladder.take_new().items()}
+        return new
 
-    def _add_prints(self, tier: str, events: pl.DataFrame, shape: dict[str, pl.DataType], next_tick: int) -> None:
+    def restore(self, rows: Mapping[str, pl.DataFrame], until: Mapping[str, int | None]) -> None:
+        """Go on from what an earlier process left.
+
+        Args:
+            rows: by tier, as `take_new` gave them.
+            until: by stream, up to where its ladder was summed.
+        """
+        for tier in PRINTS:
+            if tier in rows:
+                self._versions[tier] = _merge(self._versions[tier], [rows[tier]], KEYS[tier])
+        for stream, ladder in self.ladders.items():
+            kind = KINDS[stream]
+            shapes = {SECONDS: kind.seconds, PERIODS: kind.periods, DAYS: kind.days}
+            frames = {tier: rows.get(f"{stream}_{tier}", pl.DataFrame(schema=shape)) for tier, shape in shapes.items()}
+            ladder.restore(**frames, until=until.get(stream))
+            newest = frames[SECONDS]["second"].max()
+            if isinstance(newest, int):
+                self._newest_second = max(self._newest_second, newest)
+
+    def _take_in(self, sealed: Mapping[str, Sealed]) -> None:
+        for stream, each in sealed.items():
+            newest = each.bars["second"].max()
+            if isinstance(newest, int):
+                self.ladders[stream].add(each.bars)
+                self._newest_second = max(self._newest_second, newest)
+            self._suspects[stream] += each.suspects
+
+    def _add_prints(self, tier: str, events: pl.DataFrame, partition: str, next_tick: int) -> None:
+        if tier == BENCHMARKS:
+            events = events.filter(c("kind") == streams.REPO_BENCHMARK)
         if not events.is_empty():
             first_whole = -(-c("ts_us") // MICROSECONDS_PER_SECOND)
-            prints = events.with_columns(tick=pl.max_horizontal(first_whole, pl.lit(next_tick)))
-            self._pending[tier].append(prints.select(*shape))
-
-    def _add_trades(self, partition: str, trades: pl.DataFrame) -> int:
-        if trades.is_empty():
-            return 0
-        sealer = self._sealers.setdefault(partition, RepoSealer(self._lateness_us))
-        bars, late = sealer.push(trades)
-        if not bars.is_empty():
-            self._pending["repo_seconds"].append(bars)
-        return late
+            prints = events.with_columns(
+                tick=pl.max_horizontal(first_whole, pl.lit(next_tick), "floor"), partition=pl.lit(partition)
+            )
+            self._pending[tier].append(prints.select(*PRINTS[tier]))
 
 
 def _merge(known: pl.DataFrame, new: Sequence[pl.DataFrame], key: Sequence[str]) -> pl.DataFrame:

@@ -50,6 +50,10 @@ class Watermark:
         self.value_us = max(self.value_us, newest - self.lateness_us)
         return second_end > seen
 
+    def raise_to(self, value_us: int) -> None:
+        """Come at least so far, whatever was seen."""
+        self.value_us = max(self.value_us, value_us)
+
     @property
     def sealed_before(self) -> int:
         """The first epoch second that may still receive a record."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from monitor.signals import repo
+from monitor.signals import cds, repo, treasury
 from monitor.signals.repo import RepoParameters
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def catalogue(
         thresholds: by (signal, row id): rows that replace the defaults.
     """
     own = thresholds or {}
-    every = (*repo.signals((parameters or Parameters()).repo),)
+    every = (*treasury.signals(), *repo.signals((parameters or Parameters()).repo), *cds.signals())
     return tuple(
         replace(signal, thresholds=tuple(own.get((signal.name, row.id), row) for row in signal.thresholds))
         for signal in every

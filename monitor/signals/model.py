@@ -28,7 +28,11 @@ ROW_COLUMNS: Final[dict[str, pl.DataType]] = {
 }
 """What every window's rows begin with; the window's own columns follow."""
 
-VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {"by_print": pl.Boolean(), "value": pl.Float64()}
+VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {
+    "by_print": pl.Boolean(),
+    "value": pl.Float64(),
+    "row": pl.String(),  # the id of the threshold row that applies; null: no thresholds
+}
 """What `evaluate` gives, after the label columns."""
 
 
@@ -64,11 +68,13 @@ class View:
         window: where the rows come from.
         labels: label to String expression over the window's columns; null: the label set has no such label.
         where: which of the window's rows the signal is for.
+        attributes: columns of the window that thresholds go by besides the labels, and their types.
     """
 
     window: Window
     labels: Mapping[str, pl.Expr]
     where: pl.Expr = field(default_factory=lambda: pl.lit(value=True))
+    attributes: Mapping[str, pl.DataType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,17 @@ class Signal:
         'RepoTailBp'
         """
         return camel_case(self.name)
+
+    @property
+    def attributes(self) -> dict[str, pl.DataType]:
+        """The columns that thresholds go by besides the labels, and their types."""
+        return {name: kind for view in self.over for name, kind in view.attributes.items()}
+
+    @property
+    def row(self) -> pl.Expr:
+        """The id of the threshold row that applies to a label set with these attributes; null if none does."""
+        applies = [pl.when(row.applies).then(pl.lit(row.id)) for row in self.thresholds]
+        return pl.coalesce(*applies, pl.lit(None, pl.String))
 
     @property
     def runbook(self) -> str:
@@ -171,16 +188,22 @@ class Evaluation:
     def _view(self, signal: Signal, view: View) -> pl.DataFrame:
         labels = {name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels}
         value = pl.when(~c("blind")).then(signal.value.cast(pl.Float64))
-        return (
+        attributes = {
+            name: c(name) if name in view.attributes else pl.lit(None, kind)
+            for name, kind in signal.attributes.items()
+        }
+        rows = (
             self.rows(view.window)
             .filter(view.where)
             .select(
                 **labels,
                 **{name: c(name) for name in ROW_COLUMNS},
+                **attributes,
                 by_print=pl.lit(value=view.window.by_print),
                 value=value,
             )
         )
+        return rows.with_columns(row=signal.row).select(*signal.labels, *VALUE_COLUMNS)
 
 
 def evaluate(signal: Signal, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:

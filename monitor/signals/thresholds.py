@@ -71,7 +71,7 @@ class ThresholdRow:
 
     Attributes:
         id: names the row in `market_signal_threshold{row}` and in the settings.
-        applies: over the label columns: which label sets the row is for.
+        applies: over the label columns and the views' attributes: which label sets the row is for.
         applies_to: the same in words.
         reason: why these numbers.
         calm: the value that scores 0; None: no score.

@@ -8,21 +8,21 @@ serves one tick and all ticks, and a longer window costs no more.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, time, timedelta
+from datetime import time
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from polars import col as c
 
 from monitor import streams
-from monitor.calendar import FIRST_DATE, LAST_DATE, NEW_YORK, MarketCalendar, new_york_dates
-from monitor.engine.repo_bars import merge_bars
+from monitor.calendar import NEW_YORK, MarketCalendar
+from monitor.engine.bars.repo import merge_bars
 from monitor.engine.tiers import EVER
 from monitor.signals.known import IORB, TARGET_UPPER, compared_with, days_around, in_force, trailing_days
 from monitor.signals.model import ROW_COLUMNS, Window
 from monitor.signals.published import TRAILING_PRINTS, TRAILING_REACH
+from monitor.signals.sessions import new_york_date, sessions
 from monitor.signals.thresholds import SECONDS_PER_MINUTE
-from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
@@ -95,10 +95,10 @@ class Traded(Window):
         bars = self.bars(tiers, asked["tick"])
         if bars.is_empty() or asked.is_empty():
             return _no_rows()
-        sessions = _sessions(tiers.calendar, asked["tick"])
+        days = sessions(tiers.calendar, asked["tick"])
         gaps = _gaps(bars, tiers.calendar).select("key", "due", tick="since").sort("tick")
         asked = (
-            asked.join(sessions, on="tick", how="left", maintain_order="left")
+            asked.join(days, on="tick", how="left", maintain_order="left")
             .sort("tick", "key")
             .join_asof(gaps, on="tick", by="key", check_sortedness=False)
         )
@@ -138,16 +138,16 @@ class Traded(Window):
         moves = [seconds.select(tick=c("second") + 1, key="key")]
         if self.span_seconds is not None:
             moves.append(seconds.select(tick=c("second") + 1 + self.span_seconds, key="key"))
-        sessions = _sessions(calendar, bars["second"].unique())
-        edges = seconds.join(sessions, left_on="second", right_on="tick", how="left")
+        days = sessions(calendar, bars["second"])
+        edges = seconds.join(days, left_on="second", right_on="tick", how="left")
         inside = pl.concat(moves).unique()
-        inside = inside.join(_sessions(calendar, inside["tick"].unique()), on="tick", how="left").filter(
+        inside = inside.join(sessions(calendar, inside["tick"]), on="tick", how="left").filter(
             c("tick").is_between("session_start", "session_end")
         )
         opens = edges.filter(c("second") < c("session_start")).select(tick="session_start", key="key")
         ends = edges.filter(c("second") < c("session_end")).select(tick="session_end", key="key")
         # What the rates are compared with may change while they stand.
-        prints = compared_with(tiers).select("tick", value_date=_new_york_date(c("tick"))).unique()
+        prints = compared_with(tiers).select("tick", value_date=new_york_date(c("tick"))).unique()
         compared = edges.join(prints, on="value_date").filter(
             c("second") < c("tick"), c("tick").is_between("session_start", "session_end", closed="left")
         )
@@ -159,7 +159,7 @@ class Traded(Window):
             return rows.with_columns(trailing_spread_e6=pl.lit(None, pl.Float64))
         asked = rows.select("value_date", "key", tick="session_start").unique().drop_nulls()
         back = trailing_days(tiers.calendar, asked["value_date"], TRAILING_REACH)
-        daily = _daily_medians(self.bars(tiers), back["value_date"])
+        daily = _daily_medians(tiers.repo_days, back["value_date"])
         earlier = asked.rename({"value_date": "of"}).join(back, on="of").join(daily, on=["value_date", "key"])
         earlier = in_force(earlier, tiers.reference, IORB, "iorb_e6").sort("days_before", descending=True)
         spread = (c("median_e6") - c("iorb_e6")).drop_nulls().tail(TRAILING_PRINTS)
@@ -218,7 +218,7 @@ class TradedPair(Window):
             lefts["left_median_e6"],
             left=pl.lit(self.left),
             blind=pairs["blind"].fill_null(value=False) | lefts["blind"].fill_null(value=False),
-            value_date=_new_york_date(c("tick")),
+            value_date=new_york_date(c("tick")),
         ).select(*ROW_COLUMNS, *PAIR_COLUMNS)
 
     def _is_right(self) -> pl.Expr:
@@ -255,22 +255,6 @@ def _near(seconds: pl.DataFrame, ticks: pl.Series) -> pl.DataFrame:
     return pl.concat([seconds.filter(c("second") < begin).filter(newest), near])
 
 
-def _new_york_date(second: pl.Expr) -> pl.Expr:
-    return new_york_dates(second * MICROSECONDS_PER_SECOND).clip(FIRST_DATE, LAST_DATE)
-
-
-def _sessions(calendar: MarketCalendar, ticks: pl.Series) -> pl.DataFrame:
-    """For each tick: `value_date`, `midnight`, `session_start`, `session_end` (null on a day without one)."""
-    rows = pl.DataFrame({"tick": ticks.unique()}).with_columns(value_date=_new_york_date(c("tick")))
-    first, last = rows["value_date"].min(), rows["value_date"].max()
-    if not isinstance(first, date) or not isinstance(last, date):
-        first = last = FIRST_DATE
-    days = calendar.days(first, last).select(
-        "midnight", "session_start", "session_end", value_date="date"
-    )  # fmt: skip
-    return rows.join(days, on="value_date", how="left")
-
-
 def _gaps(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
     """For each second with a trade of general collateral: when patience with the silence after it ends.
 
@@ -283,7 +267,7 @@ def _gaps(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
         .unique()
         .sort("key", "since")
     )
-    days = seconds.with_columns(day=_new_york_date(c("since") - 1))
+    days = seconds.with_columns(day=new_york_date(c("since") - 1))
     watches = _watches(calendar, days["day"])
     today = pl.max_horizontal("since", "watch") + SILENCE
     due = pl.when(today <= c("until")).then(today).otherwise(c("next_watch") + SILENCE)
@@ -339,17 +323,11 @@ def _percentiles(bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     return _of_volumes(by_rate, ["tick", "key"])
 
 
-def _daily_medians(bars: pl.DataFrame, days: pl.Series) -> pl.DataFrame:
+def _daily_medians(repo_days: pl.DataFrame, days: pl.Series) -> pl.DataFrame:
     """(value_date, key, median_e6) of these New York days, each whole."""
-    first, last = days.min(), days.max()
-    if not isinstance(first, date) or not isinstance(last, date):
-        first = last = FIRST_DATE
-    begin = MarketCalendar.at_new_york(first, time())
-    end = MarketCalendar.at_new_york(last + timedelta(days=1), time())
     by_rate = (
-        bars.filter(c("second").is_between(begin, end, closed="left"))
-        .with_columns(value_date=_new_york_date(c("second")))
-        .group_by("value_date", "key", "rate_e6")
+        repo_days.filter(c("value_date").is_in(days.unique().implode()))
+        .group_by("value_date", "rate_e6", key="instrument")
         .agg(volume=c("volume_kusd").sum())
         .filter(c("volume") > 0)
         .sort("value_date", "key", "rate_e6")

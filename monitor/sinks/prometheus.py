@@ -92,6 +92,10 @@ class PrometheusSink(Sink):
         self._events = Counter("monitor_events", "Events that met their contract.", ["stream"], registry=registry)
         self._rejected = Counter("monitor_events_rejected", "Events refused.", ["stream", "reason"], registry=registry)
         self._late = Counter("monitor_events_late", "Events too late to count.", ["stream"], registry=registry)
+        self._doubles = Counter(
+            "monitor_events_doubled", "Events dropped because they repeat a producer's id.", ["stream"],
+            registry=registry,
+        )  # fmt: skip
         self._last_event = Gauge(
             "monitor_last_event_timestamp_seconds", "Newest event time of a stream.", ["stream"], registry=registry
         )
@@ -139,6 +143,7 @@ class PrometheusSink(Sink):
         """Count what a batch brought."""
         self._events.labels(what.stream).inc(what.events)
         self._late.labels(what.stream).inc(what.late)
+        self._doubles.labels(what.stream).inc(what.doubles)
         for reject in what.rejects:
             self._rejected.labels(reject.stream, reject.reason).inc()
         if what.last_event_us is not None:  # of this batch: another partition may be ahead of it

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class SourceError(Exception):
@@ -55,8 +55,17 @@ class Source(ABC):
     name: str
 
     @abstractmethod
-    def open(self) -> None:
-        """Connect; SourceError if it can be told now that the input cannot be read."""
+    def open(self, resume: Mapping[str, int] | None = None) -> None:
+        """Connect; SourceError if it can be told now that the input cannot be read.
+
+        Args:
+            resume: by partition, the first position that is wanted: what stands before it is not handed over,
+                and every position keeps its value. A partition that is not in it starts at its beginning, and
+                one that the source does not have is passed by, so the positions of all sources may be given.
+
+        Raises:
+            SourceError: the input cannot be read, or cannot be read again where `resume` is past its beginning.
+        """
 
     @abstractmethod
     def poll(self, max_records: int) -> RawBatch | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from monitor import streams
 from monitor.sources.base import RawBatch, Source
@@ -18,11 +18,14 @@ from monitor.sources.errors import InputError
 from monitor.sources.lines import LineReader
 from monitor.sources.parquet_rows import ROWS_A_SLICE, ParquetRows
 from monitor.sources.stdin import StdinLines
+from monitor.sources.tail import Tail
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from typing import BinaryIO
+
+    from monitor.sources.tail import Reader
 
 STDIN = "-"
 """The path that means standard input."""
@@ -42,26 +45,14 @@ def extension_of(path: str) -> str:
     return next((ext for ext in EXTENSIONS if name.endswith(ext)), "")
 
 
-class _Reader(Protocol):
-    """One format: what `FileSource` asks of it, in the words of `Source`."""
-
-    def read(self, max_records: int) -> tuple[Sequence[int], list[bytes]]: ...
-
-    @property
-    def exhausted(self) -> bool: ...
-
-    def progress(self) -> tuple[int, int | None]: ...
-
-    def close(self, timeout_seconds: float) -> None: ...
-
-
 class FileSource(Source):
     """Reads NDJSON, CSV or Parquet from a file, or NDJSON from standard input.
 
     Positions: in NDJSON the number of the line, in CSV of the row's first line, in Parquet of the row, all from 1.
     A blank line of NDJSON or CSV is handed over as such; the end of the last line makes none. `lag` and
     `progress` count bytes as they lie on the disk, rows of a Parquet file, and of standard input the bytes read
-    of an unknown total. A file that breaks hands over what stands before, then every `poll` raises.
+    of an unknown total; what stands before the position that it was opened at counts as done once it was passed
+    over. A file that breaks hands over what stands before, then every `poll` raises.
 
     Args:
         path: of the file, or `-`; as it stands here it is the `partition`.
@@ -91,14 +82,17 @@ class FileSource(Source):
         self._max_line_bytes = max_line_bytes
         self._block_bytes = block_bytes
         self._rows_a_slice = rows_a_slice
-        self._reader: _Reader | None = None
+        self._reader: Reader | None = None
         self._closed = False
 
-    def open(self) -> None:
+    def open(self, resume: Mapping[str, int] | None = None) -> None:
         """Open the file, look at its beginning, and hold a table's columns against the contract.
 
+        Args:
+            resume: see `Source.open`; a file that ends before the position has nothing to hand over.
+
         Raises:
-            SourceError: it cannot be read, with the reason and what to do.
+            SourceError: it cannot be read, or standard input is to be read again, with the reason and what to do.
         """
         if self._reader is not None:
             raise RuntimeError("a FileSource is opened once")
@@ -106,7 +100,8 @@ class FileSource(Source):
             raise InputError(
                 self.partition, f"{self.stream} is no stream", f"a stream is one of {', '.join(streams.STREAMS)}"
             )
-        self._reader = self._open_stdin() if self.partition == STDIN else self._open_file()
+        first = (resume or {}).get(self.partition, 1)
+        self._reader = self._open_stdin(first) if self.partition == STDIN else self._open_file(first)
 
     def poll(self, max_records: int) -> RawBatch | None:
         """See `Source.poll`; a poll unpacks about 16 MiB at most, so it may also hand over less than there is."""
@@ -137,13 +132,16 @@ class FileSource(Source):
             self._closed = True
             self._reader.close(timeout_seconds)
 
-    def _open_stdin(self) -> _Reader:
+    def _open_stdin(self, first: int) -> Reader:
+        if first > 1:
+            wrong = f"it was read up to line {first - 1} before, and standard input cannot be read again"
+            raise InputError(STDIN, wrong, "give the path of a file, or begin anew with a fresh --state")
         stdin = self._stdin if self._stdin is not None else getattr(sys.stdin, "buffer", None)
         if stdin is None:
             raise InputError(STDIN, "standard input is closed", "send NDJSON to it, or give the path of a file")
         return StdinLines(stdin, self._max_line_bytes, self._block_bytes)
 
-    def _open_file(self) -> _Reader:
+    def _open_file(self, first: int) -> Reader:
         extension = extension_of(self.partition)
         if not extension:
             raise InputError(self.partition, "its name does not tell its format", f"it must end in {EXTENSIONS_TEXT}")
@@ -155,8 +153,9 @@ class FileSource(Source):
             )
         check_is_file(self.partition)
         if kind == ".parquet" and contract is not None:
-            return ParquetRows(self.partition, contract, self._max_line_bytes, self._rows_a_slice)
-        lines = LineReader(Blocks(self.partition, packing, self._block_bytes), self._max_line_bytes)
+            return ParquetRows(self.partition, contract, self._max_line_bytes, self._rows_a_slice, first)
+        reader: Reader
+        reader = lines = LineReader(Blocks(self.partition, packing, self._block_bytes), self._max_line_bytes)
         if contract is not None and kind == ".csv":
-            return CsvRows(self.partition, lines, contract, self._max_line_bytes)
-        return lines
+            reader = CsvRows(self.partition, lines, contract, self._max_line_bytes)
+        return Tail(reader, first) if first > 1 else reader

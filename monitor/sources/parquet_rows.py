@@ -44,24 +44,27 @@ class ParquetRows:
         stream: the contract whose fields are the columns; other columns are left out.
         max_line_bytes: of a longer object the first `max_line_bytes + 1` bytes are handed over.
         rows_a_slice: how many rows are in memory at once.
+        first: the first row that is wanted; those before it are not read.
 
     Raises:
         SourceError: the file cannot be read, or its columns do not fit the contract.
     """
 
-    def __init__(self, path: str, stream: Stream, max_line_bytes: int, rows_a_slice: int = ROWS_A_SLICE) -> None:
+    def __init__(
+        self, path: str, stream: Stream, max_line_bytes: int, rows_a_slice: int = ROWS_A_SLICE, first: int = 1
+    ) -> None:
         self._path = path
         self._limit = max_line_bytes
         self._rows_a_slice = rows_a_slice
-        self._at = 0
         self._slice = pl.Series(dtype=pl.Binary)
-        self._slice_at = 0
         scan = pl.scan_parquet(expand(path), glob=False, hive_partitioning=False)
         schema = self._ask(scan.collect_schema)
         check_columns(path, schema.names(), stream)
         columns = [_column(path, field, schema[field.name]) for field in stream.fields if field.name in schema]
         self._scan = scan.select(columns)
         self._total: int = self._ask(scan.select(pl.len()).collect).item()
+        self._at: int = min(max(first, 1) - 1, self._total)
+        self._slice_at = self._at
 
     def read(self, max_records: int) -> tuple[range, list[bytes]]:
         """Up to `max_records` rows and their numbers; none at the end only.
@@ -82,7 +85,7 @@ class ParquetRows:
         return self._at >= self._total
 
     def progress(self) -> tuple[int, int | None]:
-        """Rows handed over, of how many."""
+        """Rows handed over or not wanted, of how many."""
         return self._at, self._total
 
     def close(self, timeout_seconds: float) -> None:  # noqa: ARG002 - nothing is open between slices

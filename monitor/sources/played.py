@@ -12,7 +12,7 @@ from monitor.sources.base import RawBatch, Source, SourceError
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from monitor.sources.clock import StoryClock
     from monitor.sources.file import FileSource
@@ -50,9 +50,15 @@ class PlayedSource(Source):
         self._total: int | None = None
         self._is_open = False
 
-    def open(self) -> None:
-        """Read all files and put their events in order; those after the story's end are left out."""
-        events = [event for file in self._files for event in _read(file)]
+    def open(self, resume: Mapping[str, int] | None = None) -> None:
+        """Read all files and put their events in order; those after the story's end are left out.
+
+        Args:
+            resume: see `Source.open`. A file is read from its beginning all the same: what stands before the
+                position may hold back what follows it.
+        """
+        wanted = resume or {}
+        events = [event for file in self._files for event in _read(file, wanted.get(file.partition, 0))]
         events.sort(key=lambda event: event[0])  # stable: at equal times a file's own order holds
         events = events[: bisect_right(events, self._clock.end_us, key=lambda event: event[0])]
         self._times = [ts_us for ts_us, *_ in events]
@@ -89,7 +95,7 @@ class PlayedSource(Source):
         return bisect_right(self._times, self._clock.now_us()) - self._next if self._is_open else None
 
     def progress(self) -> tuple[int, int | None]:
-        """Events handed over, of all of the story and its past; these are not known before `open`."""
+        """Events handed over, of all that are wanted of the story and its past; not known before `open`."""
         return self._next, self._total
 
     def close(self, timeout_seconds: float) -> None:  # noqa: ARG002 - nothing is held open
@@ -97,8 +103,8 @@ class PlayedSource(Source):
         self._times, self._events, self._is_open = [], [], False
 
 
-def _read(file: FileSource) -> list[tuple[int, FileSource, int, bytes]]:
-    """(when it is due, file, offset, payload) of every event of a file."""
+def _read(file: FileSource, first: int) -> list[tuple[int, FileSource, int, bytes]]:
+    """(when it is due, file, offset, payload) of every event of a file whose offset is at least `first`."""
     events: list[tuple[int, FileSource, int, bytes]] = []
     due_us = 0
     file.open()
@@ -109,7 +115,8 @@ def _read(file: FileSource) -> list[tuple[int, FileSource, int, bytes]]:
                 continue
             for offset, payload in zip(batch.offsets, batch.payloads, strict=True):
                 due_us = max(due_us, _ts_us(file, offset, payload))
-                events.append((due_us, file, offset, payload))
+                if offset >= first:
+                    events.append((due_us, file, offset, payload))
     finally:
         file.close(timeout_seconds=1)
     return events

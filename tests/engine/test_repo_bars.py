@@ -13,8 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monitor.engine import repo_bars
-from monitor.engine.repo_bars import REPO_BAR, RepoSealer, is_overnight_trade, merge_bars
+from monitor.engine import sealer as sealing
+from monitor.engine.bars.repo import REPO, REPO_BAR, merge_bars
+from monitor.engine.decode import Decoded, schema
+from monitor.engine.partition import NO_TICK, Partition
+from monitor.engine.sealer import Sealed
+from monitor.engine.watermark import Watermark
+from monitor.streams import STREAMS
 
 if TYPE_CHECKING:
     from random import Random
@@ -45,6 +50,36 @@ def frame(trades: list[Trade]) -> pl.DataFrame:
     return pl.DataFrame([[getattr(t, name) for t in trades] for name in SHAPE], schema=SHAPE)
 
 
+class RepoSealer:
+    """A partition of trades only."""
+
+    def __init__(self, lateness_us: int) -> None:
+        self.partition = Partition("p0", lateness_us)
+        self.count = 0
+
+    @property
+    def watermark(self) -> Watermark:
+        return self.partition.watermark
+
+    def push(self, trades: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+        """The bars that these trades seal, and how many came too late."""
+        offsets = pl.int_range(self.count, self.count + trades.height, eager=True)
+        self.count += trades.height
+        shape = schema(STREAMS["repo"])
+        others = {name: pl.lit(None, kind).alias(name) for name, kind in shape.items() if name not in SHAPE}
+        others |= {"kind": pl.lit("trade").alias("kind"), "term_days": pl.lit(1, pl.Int64).alias("term_days")}
+        events = trades.with_columns(*others.values()).with_columns(offset=offsets).select(*shape)
+        late = self.partition.push([Decoded("repo", "feed", "p0", events, ())], ran=NO_TICK).late["repo"]
+        return bars_of_seal(self.partition.seal()), late
+
+    def finish(self) -> pl.DataFrame:
+        return bars_of_seal(self.partition.release())
+
+
+def bars_of_seal(sealed: dict[str, Sealed]) -> pl.DataFrame:
+    return sealed["repo"].bars if "repo" in sealed else pl.DataFrame(schema=REPO_BAR)
+
+
 Key = tuple[int, str, str | None, int]
 Bars = dict[Key, tuple[int, int]]
 """(second, instrument, segment, rate) to (volume, trades)."""
@@ -70,18 +105,18 @@ class OneByOne:
 
     def push(self, trades: list[Trade]) -> Bars:
         for t in trades:
+            second, sealed_before = t.ts_us // SECOND, self.sealed_before
+            self.newest = max(self.newest, t.ts_us)
+            if second < sealed_before:
+                self.late += 1
+                continue
             if t.id is not None:
                 if t.id in self.ids[-self.remembered :]:
                     continue
                 self.ids.append(t.id)
-            second = t.ts_us // SECOND
-            if second < self.sealed_before:
-                self.late += 1
-            else:
-                bar = self.open.setdefault((second, t.instrument, t.segment, t.rate_e6), [0, 0])
-                bar[0] += t.volume_kusd or 0
-                bar[1] += 1
-            self.newest = max(self.newest, t.ts_us)
+            bar = self.open.setdefault((second, t.instrument, t.segment, t.rate_e6), [0, 0])
+            bar[0] += t.volume_kusd or 0
+            bar[1] += 1
         return self.seal(self.sealed_before)
 
     @property
@@ -140,7 +175,7 @@ def test_bars_are_those_of_a_plain_dictionary(log: list[Trade], cuts: set[int]) 
 def test_bars_do_not_depend_on_how_the_log_is_cut(log: list[Trade], cuts: set[int], remembered: int) -> None:
     plain = OneByOne(remembered)
     expected = plain.push(log) | plain.seal(10**18)
-    with patch.object(repo_bars, "IDS_REMEMBERED", remembered):
+    with patch.object(sealing, "IDS_REMEMBERED", remembered):
         sealer = RepoSealer(LATENESS)
         pushed = [sealer.push(frame(part)) for part in pieces(log, cuts)]
         assert as_bars(*(bars for bars, _ in pushed), sealer.finish()) == expected
@@ -164,7 +199,6 @@ def test_trades_without_ids_that_are_in_time_may_come_in_any_order(log: list[Tra
 
 def test_an_example() -> None:
     sealer = RepoSealer(LATENESS)
-    assert not sealer.started
     first = [
         Trade(volume_kusd=5),
         Trade(BASE + 999_999, volume_kusd=7),
@@ -178,7 +212,6 @@ def test_an_example() -> None:
     assert late == 1, "the last: its second was sealed when the clock showed three seconds"
     second = BASE // SECOND
     assert bars.rows() == [(second, "SOFR", None, 4_300_000, 12, 3), (second, "SOFR", "dvp", 4_310_000, 1_000, 1)]
-    assert sealer.started
     assert sealer.finish().rows() == [
         (second + 1, "SOFR", None, 4_300_000, 9, 1),
         (second + 3, "SOFR", None, 4_300_000, 1, 1),
@@ -208,7 +241,7 @@ def test_an_id_counts_once_across_batches_and_whatever_else_it_says() -> None:
 
 
 def test_an_id_is_forgotten_after_so_many_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repo_bars, "IDS_REMEMBERED", 3)
+    monkeypatch.setattr(sealing, "IDS_REMEMBERED", 3)
     sealer = RepoSealer(LATENESS)
     for trade_id in "abcd":
         sealer.push(frame([Trade(id=trade_id)]))
@@ -227,7 +260,7 @@ def test_partitions_do_not_share_ids() -> None:
 def test_nothing_in_nothing_out() -> None:
     sealer = RepoSealer(LATENESS)
     bars, late = sealer.push(frame([]))
-    assert (bars.rows(), late, sealer.started) == ([], 0, False)
+    assert (bars.rows(), late) == ([], 0)
     assert dict(sealer.finish().schema) == REPO_BAR
 
 
@@ -257,4 +290,4 @@ def test_coarser_bars_are_sums_of_finer_ones(log: list[Trade], cut: int, seconds
 )
 def test_what_counts_as_an_overnight_trade(kind: str, term_days: int, counts: bool) -> None:
     events = pl.DataFrame({"kind": [kind], "term_days": [term_days]})
-    assert events.filter(is_overnight_trade()).height == counts
+    assert events.filter(REPO.counts).height == counts

@@ -120,7 +120,7 @@ def tiers_of(log: Log) -> Tiers:
     """The frames of a replay of the log: nothing had run before it was read."""
     store = TierStore(CALENDAR)
     for part in decoded(log):
-        store.add(part, BEFORE_ALL)
+        store.add([part], BEFORE_ALL)
     store.finish()
     return store.tiers()
 

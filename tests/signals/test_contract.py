@@ -86,7 +86,7 @@ def live_run(log: Log, sizes: Sequence[int], store: TierStore) -> Iterator[tuple
     for piece in batches(log, sizes):
         for _, batch in piece:
             for part in decoder.decode(batch):
-                store.add(part, ran + 1)
+                store.add([part], ran + 1)
         now = max(arrived_us for arrived_us, _ in piece) // MICROSECONDS_PER_SECOND
         upto = min(now, store.horizon)
         if upto > ran:

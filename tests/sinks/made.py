@@ -65,7 +65,7 @@ def transition(**more: Any) -> Transition:
 
 
 def ingested(events: int = 0, rejects: Sequence[RejectedEvent] = (), **more: Any) -> Ingested:
-    counts: dict[str, Any] = {"stream": "repo", "late": 0, "first_event_us": None, "last_event_us": None}
+    counts: dict[str, Any] = {"stream": "repo", "late": 0, "doubles": 0, "first_event_us": None, "last_event_us": None}
     return Ingested(events=events, rejects=tuple(rejects), **(counts | more))
 
 

@@ -39,6 +39,7 @@ class Example:
         missing: a source whose input does not exist.
         needs_nothing: it reads nothing outside the process, so there is nothing that could be missing.
         silent: a context in which a source's input is there, and says nothing, and does not end.
+        rereadable: whether its input can be read again; if not, opening it past its beginning is refused.
     """
 
     source_class: type[Source]
@@ -49,6 +50,7 @@ class Example:
     missing: Callable[[Path], Source] | None = None
     needs_nothing: bool = False
     silent: Callable[[], AbstractContextManager[Source]] | None = None
+    rereadable: bool = True
 
     def __str__(self) -> str:
         return f"{self.source_class.__name__}-{self.label}"
@@ -71,9 +73,10 @@ class Examples:
         missing: Callable[[Path], Source] | None = None,
         needs_nothing: bool = False,
         silent: Callable[[], AbstractContextManager[Source]] | None = None,
+        rereadable: bool = True,
     ) -> None:
         """Register one example; the arguments are those of `Example`."""
-        self.all.append(Example(source_class, label, make, expected, ends, missing, needs_nothing, silent))
+        self.all.append(Example(source_class, label, make, expected, ends, missing, needs_nothing, silent, rereadable))
 
 
 def _load() -> Examples:

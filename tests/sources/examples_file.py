@@ -117,4 +117,5 @@ def register(add: Any) -> None:
         make=lambda _: FileSource("-", "repo", stdin=io.BytesIO(b"\n".join(LINES)), block_bytes=13),
         expected=[numbered],
         silent=_silent,
+        rereadable=False,
     )

@@ -11,6 +11,7 @@ import itertools
 import pkgutil
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ import monitor.sources
 from monitor.sources.base import Source, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from monitor.sources.base import RawBatch
@@ -54,6 +55,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def open_files() -> int:
     return len(list(Path("/dev/fd").iterdir()))
+
+
+@contextmanager
+def closing(source: Source) -> Iterator[Source]:
+    """For a test that opens the source itself."""
+    try:
+        yield source
+    finally:
+        source.close(CLOSE_SECONDS)
 
 
 def by_partition(batches: list[RawBatch]) -> dict[str, Positioned]:
@@ -126,6 +136,56 @@ def test_batches_are_well_formed(example: Any, folder: Path, drain: Drain, opene
         offsets = [newest.get(batch.partition, -1), *batch.offsets]
         assert all(a < b for a, b in itertools.pairwise(offsets)), f"{offsets} do not rise"
         newest[batch.partition] = offsets[-1]
+
+
+def test_resuming_hands_over_exactly_the_tail(
+    example: Any, tmp_path_factory: pytest.TempPathFactory, drain: Drain
+) -> None:
+    folder = tmp_path_factory.mktemp("source")
+    with closing(example.make(folder)) as source:
+        source.open()
+        whole = by_partition(drain(source, count=expected_count(example)))
+    last = max((offset for rows in whole.values() for offset, _ in rows), default=1)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data(), st.lists(st.integers(1, 9), min_size=1, max_size=3))
+    def check(data: st.DataObject, sizes: Sequence[int]) -> None:
+        resume = {p: data.draw(st.integers(0, last + 2), p) for p in whole if data.draw(st.booleans(), f"{p} resumes")}
+        tail = {p: [row for row in rows if row[0] >= resume.get(p, 0)] for p, rows in whole.items()}
+        wanted = {p: rows for p, rows in tail.items() if rows}
+        with closing(example.make(folder)) as source:
+            if not example.rereadable and any(first > 1 for first in resume.values()):
+                with pytest.raises(SourceError, match="cannot be read again"):
+                    source.open(resume)
+                return
+            source.open({**resume, "a partition of another source": 3})
+            count = None if example.ends else sum(map(len, wanted.values()))
+            batches = drain(source, sizes, count)
+            assert source.lag() in (0, None)
+        assert by_partition(batches) == wanted
+        assert all(len(batch) <= max(sizes) for batch in batches)
+
+    check()
+
+
+def test_progress_is_truthful_after_resuming(example: Any, folder: Path, drain: Drain) -> None:
+    with closing(example.make(folder)) as source:
+        source.open()
+        partitions = {batch.partition for batch in drain(source, count=expected_count(example))}
+    if not example.rereadable:
+        return
+    with closing(example.make(folder)) as source:
+        source.open(dict.fromkeys(partitions, 3))
+        told = [source.progress()]
+        ends_at = time.monotonic() + 20
+        while example.ends and not source.exhausted:
+            batch = source.poll(1)
+            assert batch is None or told[-1][0] != told[-1][1], "all was done, and more came"
+            told.append(source.progress())
+            assert time.monotonic() < ends_at
+        done = [read for read, _ in told]
+        assert done == sorted(done), "progress fell"
+        assert not example.ends or told[-1][1] in (None, done[-1]), "the end is not the whole"
 
 
 def test_polls_do_not_wait(example: Any, folder: Path, opened: Opened) -> None:

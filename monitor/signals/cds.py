@@ -1,0 +1,48 @@
+"""Credit default swaps: what protection on a name, or an index of names, costs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+from polars import col as c
+
+from monitor import streams
+from monitor.signals.model import Signal, View, divided
+from monitor.signals.quoted import LastQuoted
+
+SEGMENT: Final = "cds"
+_UNITS2_PER_BP: Final = 2 * streams.UNITS_PER_BP
+"""Of bid + ask: the mid is half of it."""
+
+
+def tenor_label(tenor_e3: pl.Expr) -> pl.Expr:
+    """A tenor in thousandths of a year as people write it.
+
+    >>> pl.DataFrame({"tenor_e3": [5_000, 500]}).select(tenor_label(c("tenor_e3")))["tenor_e3"].to_list()
+    ['5y', '0.5y']
+    """
+    years = tenor_e3 / streams.UNITS_PER_YEAR
+    is_whole = tenor_e3 % streams.UNITS_PER_YEAR == 0
+    text = pl.when(is_whole).then((tenor_e3 // streams.UNITS_PER_YEAR).cast(pl.String)).otherwise(years.cast(pl.String))
+    return text + "y"
+
+
+def signals() -> tuple[Signal, ...]:
+    """The CDS signals, in the order in which people read them."""
+    labels = {"entity": c("entity"), "tenor": tenor_label(c("tenor_e3"))}
+    return (
+        Signal(
+            name="cds_spread_bp",
+            segment=SEGMENT,
+            title="CDS spread",
+            help="The par spread at which protection on an entity is quoted.",
+            formula="last mid: (bid + ask) / 2 of an uncrossed quote of two sides, or the mid that is published",
+            source="ISDA, CDS Standard Model (par spread)",
+            labels=("entity", "tenor"),
+            over=(View(LastQuoted(), labels),),
+            value=divided(c("mid2_e6"), _UNITS2_PER_BP),
+            window_help="the last quote; blind after 60 minutes of session without one, "
+            "an end-of-day mark at 18:00 of the next business day",
+        ),
+    )

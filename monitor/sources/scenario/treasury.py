@@ -1,0 +1,177 @@
+"""Treasury quotes of one block: 40 securities around one moving curve."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import sin, tau
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from monitor.sources.scenario.securities import SECURITIES, UNITS_PER_POINT, Security, price_by_yield
+from monitor.sources.scenario.story import AS_EVER, CALM, STORY_START_US, US_PER_MINUTE
+from monitor.sources.scenario.timeline import Events, Pace, arrives_us, happens_us, in_order
+from monitor.streams import MICROSECONDS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.sources.scenario.story import Scenario, Stress
+    from monitor.sources.scenario.timeline import Block
+
+_ON_THE_RUN_EVERY_US: Final = {Pace.STORY: 2 * MICROSECONDS_PER_SECOND}
+_OFF_THE_RUN_EVERY_US: Final = {Pace.STORY: 20 * MICROSECONDS_PER_SECOND}
+_PAST_ON_THE_RUN_EVERY_US: Final = 4 * US_PER_MINUTE
+_PAST_OFF_THE_RUN_EVERY_US: Final = 10 * US_PER_MINUTE
+_STORY_WIDTH, _PAST_WIDTH = 0.9, 0.15
+"""The part of an interval in which its quote may fall. In the past it is small: a quote stands 5 minutes (off-the-run
+15), and the next one is due before that."""
+
+# Periods in minutes and amplitudes in bp. In calm the 10-year moves less than 1 32nd in five minutes.
+_LEVEL: Final = ((20_160.0, 9.0), (4_300.0, 4.0), (190.0, 1.1), (37.0, 0.22))
+_SLOPE: Final = ((26_000.0, 4.0), (260.0, 0.3))
+_JUMPS: Final = ((6.3, 0.6), (2.7, 0.3), (0.9, 0.1))
+"""Amplitudes as parts of `Stress.jumps_bp`."""
+_QUOTE_NOISE: Final = 0.15
+"""Of `Stress.jumps_bp`: how much each quote strays by itself."""
+
+_WIDER_SHARE: Final = 0.04
+"""Of calm quotes in the story, those that are a tick wider. In the past on-the-runs never are: there a quote stands
+for minutes, and the 5-year would be past its warning."""
+_ONE_SIDED_SHARE: Final = {True: 0.001, False: 0.005}
+"""By on-the-run: in calm."""
+_TRADE_SHARE: Final = {True: 0.1, False: 0.02}
+"""By on-the-run: the quotes that follow a trade."""
+_FLOW_WITH_PRICE: Final = 0.65
+"""The share of trades whose aggressor goes the way that prices go."""
+_LONGEST_YEARS: Final = 30
+
+
+class _Waves:
+    """A sum of sines of the time since the story's start: smooth, and the same from whichever block it is seen."""
+
+    __slots__ = ("_waves",)
+
+    def __init__(self, periods: tuple[tuple[float, float], ...], rnd: Callable[[], float]) -> None:
+        self._waves = [
+            (amplitude, tau / (period * US_PER_MINUTE), tau * rnd()) for period, amplitude in periods
+        ]  # fmt: skip
+
+    def at(self, since_us: int) -> float:
+        total = 0.0
+        for amplitude, speed, phase in self._waves:
+            total += amplitude * sin(speed * since_us + phase)
+        return total
+
+
+class _Market:
+    """What all blocks of a seed share: how the curve moves, and where each security stands off it."""
+
+    __slots__ = ("jumps", "level", "phases", "slope", "strays")
+
+    def __init__(self, seed: int) -> None:
+        rnd = Random(f"{seed}:treasury").random  # noqa: S311 - a story, no secret
+        self.level, self.slope, self.jumps = (_Waves(each, rnd) for each in (_LEVEL, _SLOPE, _JUMPS))
+        self.strays = [(0.0 if s.on_the_run else 2 * rnd() - 1, _Waves(((83.0, 0.3),), rnd)) for s in SECURITIES]
+        self.phases = [rnd() for _ in SECURITIES]
+
+
+@lru_cache(maxsize=2)
+def _market(seed: int) -> _Market:
+    return _Market(seed)
+
+
+@lru_cache(maxsize=len(SECURITIES))
+def _tail(security: Security) -> str:
+    """The part of the object that is the same in every quote."""
+    return (
+        f'"tenor_years":{security.tenor_years},"on_the_run":{"true" if security.on_the_run else "false"},'
+        f'"coupon":{security.coupon},"maturity":"{security.maturity}","venue":"synthetic"}}'
+    )
+
+
+def _every_us(security: Security, pace: Pace) -> int:
+    if security.on_the_run:
+        return _ON_THE_RUN_EVERY_US.get(pace, _PAST_ON_THE_RUN_EVERY_US)
+    return _OFF_THE_RUN_EVERY_US.get(pace, _PAST_OFF_THE_RUN_EVERY_US)
+
+
+def count(block: Block) -> int:
+    """How many quotes the block has."""
+    return sum(block.slots(_every_us(security, block.pace)) for security in SECURITIES)
+
+
+def events(scenario: Scenario, seed: int, block: Block) -> Events:
+    """The quotes of a block; a function of its arguments alone."""
+    stress = scenario.stress if block.pace is Pace.STORY else CALM
+    rnd = Random(f"{seed}:treasury:{block.number}").random  # noqa: S311
+    rows: list[tuple[int, str]] = []
+    for number in range(len(SECURITIES)):
+        _quote(rows, number, _market(seed), stress, block, rnd)
+    return in_order(rows)
+
+
+def _quote(
+    rows: list[tuple[int, str]],
+    number: int,
+    market: _Market,
+    stress: Stress,
+    block: Block,
+    rnd: Callable[[], float],
+) -> None:
+    """Add the quotes of one security: (arrival, JSON). One loop, as it is where the time goes."""
+    security = SECURITIES[number]
+    newest, tick = security.on_the_run, security.tick
+    price, by_bp, by_bp2 = price_by_yield(security, block.day)
+    long_end = min(1.0, security.years_left(block.day) / _LONGEST_YEARS)
+    stray, drift = market.strays[number]
+    level, slope, jumps = market.level.at, market.slope.at, market.jumps.at
+    in_story = block.pace is Pace.STORY
+    wider = stress.on_the_run_spread.get(security.tenor_years, AS_EVER) if newest else stress.off_the_run_spread
+    extra = _WIDER_SHARE if in_story or not newest else 0.0
+    one_sided_part = 1 / 3 if newest else 1.0
+    head, tail = f',"instrument":"{security.instrument}"', _tail(security)
+
+    every_us = _every_us(security, block.pace)
+    width = _STORY_WIDTH if in_story else _PAST_WIDTH
+    width_us, first_us = int(width * every_us), block.start_us + int(market.phases[number] * (1 - width) * every_us)
+    for slot in range(block.slots(every_us)):
+        ts_us = happens_us(first_us + slot * every_us, width_us, rnd)
+        since_us = ts_us - STORY_START_US
+        bp = level(since_us) + (long_end - 0.2) * slope(since_us)
+        swing = stress.jumps_bp.at(ts_us)
+        if swing:
+            bp += swing * (jumps(since_us) + _QUOTE_NOISE * (rnd() - 0.5))
+        bp += (0.5 + long_end) * stress.sell_off_bp.at(ts_us)
+        bp += stray * (0.7 + drift.at(since_us)) * stress.mispricing_bp.at(ts_us)
+        mid = (price + bp * (by_bp + bp * by_bp2)) / tick
+
+        # Rounded up or down by lot, so that the mean over many quotes is the spread that the story says.
+        spread = int(security.spread_ticks * wider.at(ts_us) + extra + rnd())
+        bid = int(mid - spread / 2 + 0.5) * tick
+        ask = bid + spread * tick
+        luck = rnd()
+        if luck < stress.crossed.at(ts_us):
+            ask = bid - tick
+
+        shape = 1 + 0.2 * sin(tau * (ts_us - block.opened_us) / (600 * US_PER_MINUTE))
+        size = security.size_musd * shape * stress.depth.at(ts_us)
+        bid_size = max(1, int(size * (0.85 + 0.3 * rnd()) + rnd()))
+        ask_size = max(1, int(size * (0.85 + 0.3 * rnd()) + rnd()))
+        bid_text = f',"bid":{bid / UNITS_PER_POINT},"bid_size":{bid_size}'
+        ask_text = f',"ask":{ask / UNITS_PER_POINT},"ask_size":{ask_size}'
+        lost = _ONE_SIDED_SHARE[newest] + one_sided_part * stress.one_sided.at(ts_us)
+        if luck > 1 - lost:
+            # In a sell-off the bids go first.
+            if luck > 1 - 0.7 * lost:
+                bid_text = ""
+            else:
+                ask_text = ""
+        elif luck > 1 - lost - _TRADE_SHARE[newest]:
+            rises = level(since_us + US_PER_MINUTE) < level(since_us)
+            buys = rises if rnd() < _FLOW_WITH_PRICE else not rises
+            paid = (ask if buys else bid) / UNITS_PER_POINT
+            ask_text += (
+                f',"last_price":{paid},"last_size":{max(1, int(0.3 * size * rnd()))},'
+                f'"aggressor":"{"buy" if buys else "sell"}"'
+            )
+        rows.append((arrives_us(ts_us, block.end_us, rnd), f'{{"ts":{ts_us}{head}{bid_text}{ask_text},{tail}'))
