@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: install ## the monitor, live, on real history played fast: September 2019; Ctrl-C stops it
-	@exec $(BIN)/stress-monitor run
+run: install ## the monitor, live, on a made-up crunch; Ctrl-C stops it, after a kill it goes on
+	@exec $(BIN)/stress-monitor run --state var/state
 
 test: install ## the whole test suite
 	@$(BIN)/python -m pytest

@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 import time as wall_time
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import structlog
 import typer
@@ -18,11 +20,12 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor import __version__, log
-from monitor.calendar import MarketCalendar
-from monitor.config import ConfigError, Settings, load
+from monitor.calendar import NEW_YORK, MarketCalendar
+from monitor.config import ConfigError, FileSourceSettings, Settings, load
 from monitor.generate import stale, write_all
 from monitor.generate.listing import edge_text, overrides_text, signal_as_data
-from monitor.history import HISTORIES, History
+from monitor.history import HISTORIES
+from monitor.journal import Journal, StateError
 from monitor.live import LiveRun
 from monitor.pipeline import Pipeline
 from monitor.progress import ReplayProgress
@@ -30,15 +33,17 @@ from monitor.replay import replay as run_replay
 from monitor.report import ReportError, write_report
 from monitor.signals import label_names
 from monitor.signals.model import Signal
-from monitor.sinks.base import SinkError
+from monitor.sinks.base import Sink, SinkError
 from monitor.sinks.files import REJECTS_FILE, ReplayFiles
 from monitor.sinks.http import HttpServer, metrics_app
 from monitor.sinks.log import LogSink
 from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
-from monitor.sources.base import Source, SourceError
+from monitor.sources.base import SourceError
 from monitor.sources.clock import StoryClock
+from monitor.sources.file import FileSource
 from monitor.sources.inputs import parse_inputs
-from monitor.sources.played import PlayedSource
+from monitor.sources.supervisor import Feed, Supervisor, SupervisorSettings
+from monitor.stories import SCENARIO_KIND, Story, StoryError, history_story, scenario_story
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 app = typer.Typer(
@@ -81,6 +86,15 @@ ConfigFlag = Annotated[Path | None, typer.Option("--config", help="A TOML file o
 HistoryFlag = Annotated[
     str | None, typer.Option("--history", help="A carried history: `stress-monitor history` lists them.")
 ]
+ScenarioFlag = Annotated[
+    str | None,
+    typer.Option("--scenario", help="An embedded scenario, made up: calm, treasury-crunch or repo-squeeze."),
+]
+SeedFlag = Annotated[int | None, typer.Option("--seed", help="Of a scenario: other noise.")]
+StateFlag = Annotated[
+    Path | None,
+    typer.Option("--state", help="Folder of the durable state: a new start goes on from it.", show_default=False),
+]
 FirstFlag = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; earlier days are its past.")
 ]
@@ -104,49 +118,77 @@ def _common(
 
 
 @app.command(
-    epilog="Example: stress-monitor run --history repo-2018-2025 --from 2020-03-02 --to 2020-03-31 --speed 21600"
+    epilog="Examples: stress-monitor run --scenario repo-squeeze --speed 120 --state var/state   |   "
+    "stress-monitor run --history repo-2018-2025 --from 2020-03-02 --to 2020-03-31 --speed 21600"
 )
 def run(
     config: ConfigFlag = None,
+    scenario: ScenarioFlag = None,
+    seed: SeedFlag = None,
     history: HistoryFlag = None,
     first: FirstFlag = None,
     last: LastFlag = None,
     speed: Annotated[float | None, typer.Option(help="Seconds of event time a second.")] = None,
+    state: StateFlag = None,
 ) -> None:
     """Run the monitor live.
 
-    Without --config it plays a carried history: September 2019, when overnight repo rates jumped to 9 %. Metrics
-    are on http://127.0.0.1:9464/metrics; Ctrl-C stops it.
+    Without --config it plays an embedded scenario, made up from beginning to end: a dash for cash in Treasuries. With
+    --state it goes on where it was killed; a story that was stopped by Ctrl-C begins anew. Metrics are on
+    http://127.0.0.1:9464/metrics.
     """
-    flags = {"name": history, "first": _day(first), "last": _day(last), "speed": speed}
-    settings = _settings(config, history=flags)
-    chosen = HISTORIES[settings.history.name]
+    if scenario and history:
+        _fail("name a --scenario or a --history, not both")
+    plays = "history" if history else "scenario" if scenario else None
+    settings = _settings(
+        config,
+        scenario={"name": scenario, "seed": seed, "speed": None if history else speed},
+        history={"name": history, "first": _day(first), "last": _day(last), "speed": speed if history else None},
+        run={"plays": plays, "state": state},
+    )
     calendar = MarketCalendar(settings.calendar.user_dates())
     signals = settings.catalogue()
-    start_us, end_us = _span(chosen, settings.history.first, settings.history.last)
-    clock = StoryClock(start_us, end_us, settings.history.speed or chosen.speed, wall_time.monotonic)
-    source = PlayedSource(chosen.name, parse_inputs([str(chosen.folder)]), clock)
-    disable_created_metrics()
-    narrator = LogSink([each.name for each in signals if each.headline], wall_time.monotonic)
-    prometheus = PrometheusSink([_metric(each) for each in signals], __version__)
-    live = LiveRun(source, clock, Pipeline(signals, calendar), [prometheus, narrator], prometheus)
-    server = HttpServer(
-        metrics_app(prometheus.registry, live.not_ready_because), settings.http.host, settings.http.metrics_port
-    )
-    stop = _stop_on_signals()
+    try:
+        story = _story(settings) if plays or not settings.sources else None
+        disable_created_metrics()
+        prometheus = PrometheusSink([_metric(each) for each in signals], __version__)
+        narrator = LogSink([each.name for each in signals if each.headline], wall_time.monotonic)
+        pipeline = Pipeline(signals, calendar, begin=story.first_tick if story else None)
+        journal = _journal(settings, story, pipeline, calendar, prometheus)
+        has_state = journal is not None and journal.open()
+        clock = story.clock(journal.clock_us if journal else None) if story else None
+        supervisor = Supervisor(
+            [_feed_of_story(story, clock)] if story and clock else _feeds(settings),
+            pipeline.positions,
+            settings=SupervisorSettings(**settings.supervisor.model_dump()),
+            on_state=prometheus.source_state,
+            wall_us=lambda: wall_time.time_ns() // 1_000,
+            random=Random(),  # noqa: S311 - the jitter of waits
+        )
+        live = LiveRun(supervisor, clock, pipeline, [prometheus, narrator], prometheus, journal=journal)
+        server = HttpServer(
+            metrics_app(prometheus.registry, live.not_ready_because), settings.http.host, settings.http.metrics_port
+        )
+    except (StoryError, StateError) as error:
+        _fail(error)
+    stop = _Stop()
     try:
         server.start()
-        _say_where(f"http://{settings.http.host}:{server.port}", chosen, clock)
-        live.run(stop)
-    except (SourceError, SinkError) as error:
+        _say_where(f"http://{settings.http.host}:{server.port}", story, clock, goes_on=has_state)
+        live.run(stop.asked)
+    except SinkError as error:
         _fail(error)
     finally:
-        _shut_down(server, source, settings.run.stop_within_seconds)
+        _shut_down(server, supervisor, settings.run.stop_within_seconds)
+        if journal is not None:
+            if story and stop.by_hand:
+                journal.discard()
+            journal.close()
 
 
 @app.command(
     epilog="Examples: stress-monitor replay repo=trades.ndjson.gz reference=policy.csv --out out   |   "
-    "stress-monitor replay --history repo-2018-2025 --out out"
+    "stress-monitor replay --scenario treasury-crunch --report --out out"
 )
 def replay(
     inputs: Annotated[
@@ -159,9 +201,15 @@ def replay(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for what it writes.")] = Path("out"),
+    scenario: ScenarioFlag = None,
+    seed: SeedFlag = None,
     history: HistoryFlag = None,
     first: FirstFlag = None,
     last: LastFlag = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Leave the state that `run --state` goes on from; a new folder.", show_default=False),
+    ] = None,
     config: ConfigFlag = None,
     *,
     report: Annotated[bool, typer.Option(help="Also make the page that `stress-monitor report` makes.")] = False,
@@ -171,31 +219,60 @@ def replay(
     Writes signals.parquet, alerts.jsonl, rejects.jsonl and summary.json. What does not meet its contract is set
     aside in rejects.jsonl with a reason, and does not stop the replay.
     """
-    if bool(inputs) == bool(history):
-        _fail("name either inputs or a --history, for example: stress-monitor replay repo=trades.ndjson --out out")
+    if sum(map(bool, (inputs, scenario, history))) != 1:
+        _fail(
+            "name either inputs, a --scenario or a --history, "
+            "for example: stress-monitor replay repo=trades.ndjson --out out"
+        )
+    if (first or last) and not history:
+        _fail("--from and --to go with --history")
     settings = _settings(config)
-    begin: int | None = None
+    calendar = MarketCalendar(settings.calendar.user_dates())
+    journal: Journal | None = None
     try:
-        if history:
-            sources, begin = _history_sources(history, _day(first), _day(last))
+        story: Story | None = None
+        if scenario:
+            story = scenario_story(scenario, seed)
         elif first or last:
-            _fail("--from and --to go with --history")
-        else:
-            sources = list(parse_inputs(inputs or []))
+            whole = HISTORIES.get(history or "")
+            begin, end = (_day(first), _day(last))
+            # Prints come the days after; without an end the last of them shall be in.
+            story = history_story(
+                history or "", begin or (whole and whole.first), end or (whole and whole.last + timedelta(days=7))
+            )
+        sources = [story.all_at_once()] if story else list(parse_inputs(inputs or [_history_folder(history or "")]))
         signals = settings.catalogue()
-        pipeline = Pipeline(signals, MarketCalendar(settings.calendar.user_dates()))
+        pipeline = Pipeline(signals, calendar, begin=story.first_tick if story else None)
+        sinks: list[Sink] = []
+        if state:
+            journal = Journal(
+                state, pipeline, calendar, identity=story.identity if story else "", wall=wall_time.monotonic
+            )
+            if journal.open():
+                _fail(f"{state} holds a state already: name a new folder, or remove it")
+            sinks.append(journal)
         files = ReplayFiles(out, pipeline.step_shape, label_names(signals))
+        sinks.append(files)
+
+        def commit() -> None:
+            if journal is not None:
+                journal.commit(story.end_us if story else None)
+
         try:
             with ReplayProgress(_err) as progress:
-                summary = run_replay(sources, pipeline, [files], progress, begin)
+                summary = run_replay(sources, pipeline, sinks, progress, after_each=commit)
         finally:
             files.close()
+            if journal is not None:
+                journal.close()
         described = summary.as_json() | {"rejects_not_kept": files.rejects_dropped}
+        if story:
+            described |= {"story": story.title}
         files.write_catalogue([signal_as_data(each) for each in signals])
         files.write_summary(described)
         if report:
             write_report(out)
-    except (SourceError, SinkError, ReportError) as error:
+    except (SourceError, SinkError, ReportError, StoryError, StateError) as error:
         _fail(error)
     _tell_summary(described, out)
 
@@ -260,27 +337,43 @@ def _day(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 
-def _span(history: History, first: date | None, last: date | None) -> tuple[int, int]:
-    """When a history's story begins and ends, epoch microseconds: whole New York days."""
-    begin = MarketCalendar.at_new_york(first or history.highlight[0], time())
-    end = MarketCalendar.at_new_york((last or history.highlight[1]) + timedelta(days=1), time())
-    if begin >= end:
-        _fail(f"the story would end before it begins: {first or history.highlight[0]} is after {last}")
-    return begin * MICROSECONDS_PER_SECOND, end * MICROSECONDS_PER_SECOND - 1
+def _story(settings: Settings) -> Story:
+    if settings.run.plays == SCENARIO_KIND:
+        return scenario_story(settings.scenario.name, settings.scenario.seed, settings.scenario.speed)
+    chosen = settings.history
+    return history_story(chosen.name, chosen.first, chosen.last, chosen.speed)
 
 
-def _history_sources(name: str, first: date | None, last: date | None) -> tuple[list[Source], int | None]:
-    """The sources of a history, whole or of some days, and the first tick of its story."""
+def _feed_of_story(story: Story, clock: StoryClock) -> Feed:
+    return Feed(story.name, story.kind, lambda: story.make(clock))
+
+
+def _feeds(settings: Settings) -> list[Feed]:
+    def feed(name: str, each: FileSourceSettings) -> Feed:
+        return Feed(name, each.kind, lambda: FileSource(each.path, each.stream, name))
+
+    return [feed(name, each) for name, each in settings.sources.items()]
+
+
+def _journal(
+    settings: Settings, story: Story | None, pipeline: Pipeline, calendar: MarketCalendar, prometheus: PrometheusSink
+) -> Journal | None:
+    if settings.run.state is None:
+        return None
+    return Journal(
+        settings.run.state,
+        pipeline,
+        calendar,
+        identity=story.identity if story else "",
+        wall=wall_time.monotonic,
+        on_write=prometheus.state_written,
+    )
+
+
+def _history_folder(name: str) -> str:
     if name not in HISTORIES:
-        _fail(f"no history is called {name!r}; there is {', '.join(HISTORIES)}")
-    history = HISTORIES[name]
-    files = parse_inputs([str(history.folder)])
-    if first is None and last is None:
-        return list(files), None
-    start_us, end_us = _span(history, first or history.first, last or history.last + timedelta(days=7))
-    # The clock stands at the end: everything up to there is due at once.
-    clock = StoryClock(end_us, end_us, 1, wall_time.monotonic)
-    return [PlayedSource(name, files, clock)], start_us // MICROSECONDS_PER_SECOND
+        raise StoryError(f"no history is called {name!r}; there is {', '.join(HISTORIES)}")
+    return str(HISTORIES[name].folder)
 
 
 def _metric(each: Signal) -> MetricOfSignal:
@@ -289,27 +382,40 @@ def _metric(each: Signal) -> MetricOfSignal:
     )
 
 
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+class _Stop:
+    """That somebody wants the run to end, and whether it was by hand."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.by_hand = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, _: object) -> None:
+        self.by_hand = self.by_hand or number == signal.SIGINT
+        self.asked.set()
 
 
-def _say_where(address: str, history: History, clock: StoryClock) -> None:
-    first, last = (
-        datetime.fromtimestamp(t / MICROSECONDS_PER_SECOND, UTC).date() for t in (clock.start_us, clock.end_us)
-    )
-    _err.print(f"[bold]stress-monitor {__version__}[/bold] plays {history.name}, {first} to {last}", highlight=False)
-    for path, what in (("/metrics", "signals, levels, thresholds"), ("/-/ready", "whether it is ready")):
-        _err.print(f"  {address}{path}  {what}", highlight=False)
+def _say_where(address: str, story: Story | None, clock: StoryClock | None, *, goes_on: bool) -> None:
+    if story and clock:
+        begin = datetime.fromtimestamp(clock.start_us / MICROSECONDS_PER_SECOND, ZoneInfo(NEW_YORK))
+        what = f"plays {story.name} from {begin:%Y-%m-%d %H:%M:%S} New York, {story.speed:g} times as fast"
+        if goes_on:
+            what += "; it goes on where it was killed"
+    else:
+        story, what = None, "is live"
+    _err.print(f"[bold]stress-monitor {__version__}[/bold] {what}", highlight=False)
+    if story:
+        _err.print(f"  {story.title}", highlight=False)
+    for path, shown in (("/metrics", "signals, levels, thresholds"), ("/-/ready", "whether it is ready")):
+        _err.print(f"  {address}{path}  {shown}", highlight=False)
     _err.print("Ctrl-C stops it.", highlight=False)
 
 
-def _shut_down(server: HttpServer, source: Source, within_seconds: float) -> None:
+def _shut_down(server: HttpServer, supervisor: Supervisor, within_seconds: float) -> None:
     """Let go of everything within one deadline."""
     deadline = wall_time.monotonic() + within_seconds
-    source.close(within_seconds / 2)
+    supervisor.stop(deadline - within_seconds / 2)
     server.stop(max(0.1, deadline - wall_time.monotonic()))
     _log.info("stopped")
 

@@ -32,6 +32,8 @@ from monitor.signals import Parameters
 from monitor.signals.model import Signal
 from monitor.signals.repo import RepoParameters
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
+from monitor.sources.file import EXTENSIONS_TEXT
+from monitor.sources.scenario import SCENARIOS
 
 ENV_PREFIX = "MONITOR_"
 ENV_DELIMITER = "__"
@@ -89,8 +91,22 @@ class RepoSettings(_Section):
     )
 
 
+class ScenarioSettings(_Section):
+    """The scenario that `stress-monitor run` plays unless it is told otherwise; all of it is made up."""
+
+    name: str = Field("treasury-crunch", description="An embedded scenario: calm, treasury-crunch or repo-squeeze.")
+    seed: int | None = Field(None, description="Another seed gives other noise. Default: the scenario's own.")
+    speed: float | None = Field(None, gt=0, description="Seconds of event time a second.")
+
+    @model_validator(mode="after")
+    def _known(self) -> ScenarioSettings:
+        if self.name not in SCENARIOS:
+            raise ValueError(f"no scenario is called {self.name!r}; there is {', '.join(SCENARIOS)}")
+        return self
+
+
 class HistorySettings(_Section):
-    """What `stress-monitor run` plays."""
+    """The history that `stress-monitor run` plays where `run.plays` says so."""
 
     name: str = Field("repo-2018-2025", description="A carried history: `stress-monitor history` lists them.")
     first: date | None = Field(None, description="First day played; earlier days are its past. Default: its highlight.")
@@ -110,6 +126,32 @@ class RunSettings(_Section):
     """The process."""
 
     stop_within_seconds: float = Field(5.0, gt=0, description="How long a stop may take, all told.")
+    plays: Literal["scenario", "history"] = Field("scenario", description="What is played where no source is set.")
+    state: Path | None = Field(None, description="Folder of the durable state; none: it is lost with the process.")
+
+
+class FileSourceSettings(_Section):
+    """[sources.NAME] of kind file: read once, from its beginning, or from where the state was left."""
+
+    kind: Literal["file"]
+    path: Path = Field(description=f"Ends in {EXTENSIONS_TEXT}.")
+    stream: Literal["treasury", "repo", "newissue", "cds", "reference"] | None = Field(
+        None, description="The stream of every event; none: each object says its own in `stream`."
+    )
+
+
+class SupervisorSection(_Section):
+    """How patient the supervisor of the sources is."""
+
+    first_wait_seconds: float = Field(0.5, gt=0, description="A source that broke waits up to so long at first.")
+    longest_wait_seconds: float = Field(30.0, gt=0, lt=3600, description="No wait is longer.")
+    queued_records: int = Field(100_000, ge=1, description="While so many wait to be taken, no source is polled.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SupervisorSection:
+        if self.first_wait_seconds > self.longest_wait_seconds:
+            raise ValueError("first_wait_seconds must not be more than longest_wait_seconds")
+        return self
 
 
 class EdgeSettings(_Section):
@@ -172,6 +214,9 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     run: RunSettings = RunSettings()
+    sources: dict[str, FileSourceSettings] = Field({}, description="[sources.NAME]: what is read live.")
+    supervisor: SupervisorSection = SupervisorSection()
+    scenario: ScenarioSettings = ScenarioSettings()
     history: HistorySettings = HistorySettings()
     calendar: CalendarSettings = CalendarSettings()
     repo: RepoSettings = RepoSettings()

@@ -1,129 +1,170 @@
-"""A live run: from its source through the pipeline to the sinks, until stopped."""
+"""A live run: from the sources through the pipeline to the sinks, until stopped."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from monitor.engine.watermark import LATENESS_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from monitor.journal import Journal
     from monitor.pipeline import Pipeline
+    from monitor.results import Output
     from monitor.sinks.base import Sink
     from monitor.sources.clock import StoryClock
-    from monitor.sources.played import PlayedSource
+    from monitor.sources.supervisor import Arrival, Supervisor
 
-RECORDS_AT_ONCE: Final = 10_000
-ADVANCE_EVERY_SECONDS: Final = 0.2
-"""Wall time between two advances while no event comes; an event is not kept waiting for it."""
-_IDLE_SECONDS: Final = 0.02
+ADVANCE_EVERY_SECONDS: Final = 0.25
+"""Wall time from one advance to the next: ticks are whole seconds, and a fast story's are run several at a time."""
+_WAIT_SECONDS: Final = 0.05
+_RECORDS_A_TURN: Final = 100_000
+"""So many records are taken in before time is looked at again."""
+_ARRIVALS_REMEMBERED: Final = 10_000
 
 _log = structlog.get_logger(__name__)
-
-
-HISTORY_KIND: Final = "history"
-"""The kind of source that is exported: real events, not of today."""
 
 
 class Gauges(Protocol):
     """What is told of the run itself."""
 
-    def source_state(self, source: str, kind: str, *, up: bool) -> None:
-        """Whether a source is connected."""
+    def advanced(self, seconds: float) -> None:
+        """Wall seconds of an advance that changed something."""
 
-    def timed(self, tick_seconds: float, event_to_metric_seconds: float | None) -> None:
-        """Wall seconds of an advance that changed something, and from its events' arrival until the sinks had it."""
+    def shown(self, seconds: float) -> None:
+        """Wall seconds from a batch's arrival until the sinks had the tick that sees all of it."""
 
 
 class LiveRun:
-    """Plays a source that owns the clock.
+    """Takes what the sources bring, and runs the ticks that it makes possible.
 
     Args:
-        source: not yet opened.
-        clock: the source's clock; begun when its past has been taken in.
-        pipeline: a new one.
+        supervisor: of the sources, not yet started.
+        clock: the clock that a source owns, or None: then time is what the newest events say. It is begun when what
+            came before its start has been taken in.
+        pipeline: a new one, or one with an earlier process's state.
         sinks: closed by the caller.
-        gauges: told of the source's state and of the time that advances take.
+        gauges: told of the time that advances take.
+        journal: keeps the state; None: it is lost with the process.
+        wall_us: the clock of arrivals where no source owns one, epoch microseconds.
     """
 
     def __init__(
         self,
-        source: PlayedSource,
-        clock: StoryClock,
+        supervisor: Supervisor,
+        clock: StoryClock | None,
         pipeline: Pipeline,
         sinks: Sequence[Sink],
         gauges: Gauges,
+        *,
+        journal: Journal | None = None,
+        wall_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
-        self._source, self._clock, self._pipeline, self._sinks = source, clock, pipeline, sinks
-        self._gauges = gauges
-        self._not_ready: str | None = "the source is not open yet"
+        self._supervisor, self._clock, self._pipeline = supervisor, clock, pipeline
+        self._sinks = [*sinks, journal] if journal else list(sinks)
+        self._gauges, self._journal, self._wall_us = gauges, journal, wall_us
+        self._not_ready: str | None = "the sources are not open yet"
+        self._waiting: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_REMEMBERED)
+        self._is_over = False
 
     def not_ready_because(self) -> str | None:
         """Why the run is not ready; None once its sources are connected and caught up."""
-        return self._not_ready
+        return self._not_ready or self._supervisor.not_ready_because()
 
     def run(self, stop: threading.Event) -> None:
-        """Run until stopped; at the story's end the last state stays on show.
+        """Run until stopped; at a story's end the last state stays on show. The state is then committed.
 
         Raises:
-            SourceError: the source cannot be read.
+            BaseException: a mistake in the program, in whatever thread it was made.
         """
-        self._source.open()
-        self._gauges.source_state(self._source.name, HISTORY_KIND, up=True)
+        standing = self._pipeline.standing()
+        if standing is not None:
+            for sink in self._sinks:
+                sink.wrote(standing)
+        self._supervisor.start()
         try:
             self._not_ready = "the past is being read"
-            while self._take() is not None and not stop.is_set():
-                pass
-            self._pipeline.skip_to(-(-self._clock.start_us // MICROSECONDS_PER_SECOND))
-            self._clock.begin()
-            self._not_ready = None
             self._play(stop)
         finally:
             self._not_ready = "the monitor is stopping"
-            self._gauges.source_state(self._source.name, HISTORY_KIND, up=False)
+        if self._journal is not None and self._has_begun:
+            self._journal.commit(self._now_us())
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._clock is None or self._clock.has_begun
 
     def _play(self, stop: threading.Event) -> None:
-        advanced_at, has_ended = time.monotonic(), False
+        advanced_at = time.monotonic()
         while not stop.is_set():
-            # The clock is read first: every event up to this moment is in before the tick that it makes possible.
-            now_us = self._clock.now_us()
-            arrived = None
-            while (batch_at := self._take()) is not None:
-                arrived = arrived or batch_at
-            is_over = self._clock.has_ended and self._source.exhausted
-            if is_over and not has_ended:
-                self._pipeline.finish()
-                has_ended = True
-                _log.info("the story is over; its last state stays on show until you stop the monitor")
-            if arrived is not None or time.monotonic() - advanced_at >= ADVANCE_EVERY_SECONDS:
-                self._advance(now_us // MICROSECONDS_PER_SECOND, arrived)
+            # Time is read first: every event up to it is in before the tick that it makes possible.
+            now_us = self._now_us()
+            if not self._take_all(stop) or now_us is None:
+                continue
+            if self._clock is not None and not self._clock.has_begun:
+                self._clock.begin()
+            self._not_ready = None
+            if time.monotonic() - advanced_at >= ADVANCE_EVERY_SECONDS:
+                self._advance(now_us, stop)
                 advanced_at = time.monotonic()
-            else:
-                stop.wait(_IDLE_SECONDS)
+                if self._journal is not None:
+                    self._journal.commit_if_due(now_us)
 
-    def _take(self) -> float | None:
-        """Take in a batch; the monotonic second at which it came, or None if there was none."""
-        batch = self._source.poll(RECORDS_AT_ONCE)
-        if batch is None:
-            return None
-        came = time.monotonic()
-        for what in self._pipeline.ingest(batch):
+    def _now_us(self) -> int | None:
+        """The moment up to which everything that has arrived is in the queue, or was taken."""
+        return self._wall_us() if self._clock is None else self._supervisor.through_us()
+
+    def _take_all(self, stop: threading.Event) -> bool:
+        """Take in what waits; whether nothing is left."""
+        taken = 0
+        while taken < _RECORDS_A_TURN and not stop.is_set():
+            arrival = self._supervisor.take(0 if taken else _WAIT_SECONDS)
+            if arrival is None:
+                return True
+            self._take_in(arrival)
+            taken += len(arrival.batch)
+        return False
+
+    def _take_in(self, arrival: Arrival) -> None:
+        batch = arrival.batch
+        now_us = self._wall_us() if self._clock is None else max(batch.arrived_us or [self._clock.now_us()])
+        for what in self._pipeline.ingest(batch, now_us):
+            if what.last_event_us is not None:
+                self._waiting.append((what.last_event_us // MICROSECONDS_PER_SECOND + 1, arrival.arrived_at))
             for sink in self._sinks:
                 sink.ingested(what)
-        return came
 
-    def _advance(self, upto: int, arrived: float | None) -> None:
+    def _advance(self, now_us: int, stop: threading.Event) -> None:
+        upto: int | None = None
+        if self._clock is not None:
+            # What has still to arrive may be as much behind the clock as is allowed, and no more.
+            upto = (now_us - LATENESS_US) // MICROSECONDS_PER_SECOND
+            if self._supervisor.ended and not self._is_over:
+                self._is_over = True
+                self._pipeline.finish()
+                _log.info("the story is over; its last state stays on show until you stop the monitor")
+            if self._is_over:
+                upto = self._clock.end_us // MICROSECONDS_PER_SECOND
         started = time.monotonic()
         changed = False
-        for output in self._pipeline.advance(upto):
+        for output in self._pipeline.advance(upto, now_us):
             changed = changed or output.steps.height > 0
-            for sink in self._sinks:
-                sink.wrote(output)
-        ended = time.monotonic()
+            self._write(output)
+            if stop.is_set():
+                break
         if changed:
-            self._gauges.timed(ended - started, None if arrived is None else ended - arrived)
+            self._gauges.advanced(time.monotonic() - started)
+
+    def _write(self, output: Output) -> None:
+        for sink in self._sinks:
+            sink.wrote(output)
+        now = time.monotonic()
+        while self._waiting and self._waiting[0][0] <= output.until:
+            self._gauges.shown(now - self._waiting.popleft()[1])

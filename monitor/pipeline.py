@@ -17,12 +17,13 @@ from monitor.checkpoint import Checkpoint, Facts, gather, put_back
 from monitor.engine.bars import KINDS
 from monitor.engine.decode import Decoder
 from monitor.engine.tiers import TierStore
+from monitor.engine.watermark import NEVER_US
 from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import polars as pl
 
@@ -105,7 +106,12 @@ class Pipeline:
         added = self._store.add(parts, self._ran + 1)
         return [self._told(part, added.late.get(part.stream, 0), added.doubles.get(part.stream, 0)) for part in parts]
 
-    def end(self, partitions: Sequence[str]) -> None:
+    def reached_us(self, partitions: Iterable[str]) -> int:
+        """Of these partitions, the event time that the foremost has reached with quotes or trades; -2**62 if none."""
+        known = (self._store.partitions.get(name) for name in partitions)
+        return max((each.watermark.value_us for each in known if each is not None), default=NEVER_US)
+
+    def end(self, partitions: Iterable[str]) -> None:
         """Nothing more will come from these partitions: ticks do not wait for them."""
         for name in partitions:
             if name in self._store.partitions:

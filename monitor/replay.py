@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from monitor.engine.watermark import NEVER_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.pipeline import Pipeline
     from monitor.results import Ingested
@@ -39,6 +40,8 @@ class Summary:
     events: Counter[str] = field(default_factory=Counter)
     rejects: dict[str, Counter[str]] = field(default_factory=dict)
     late: Counter[str] = field(default_factory=Counter)
+    doubles: Counter[str] = field(default_factory=Counter)
+    suspects: dict[str, int] = field(default_factory=dict)
     transitions: int = 0
     steps: int = 0
     first_us: int | None = None
@@ -51,6 +54,8 @@ class Summary:
             self.events[what.stream] += what.events
         if what.late:
             self.late[what.stream] += what.late
+        if what.doubles:
+            self.doubles[what.stream] += what.doubles
         for reject in what.rejects:
             self.rejects.setdefault(reject.stream, Counter())[reject.reason] += 1
         self.first_us = min((t for t in (self.first_us, what.first_event_us) if t is not None), default=None)
@@ -63,6 +68,8 @@ class Summary:
             "events": dict(self.events),
             "rejects": {stream: dict(reasons) for stream, reasons in self.rejects.items()},
             "late": dict(self.late),
+            "doubles": dict(self.doubles),
+            "suspected_doubles": {stream: count for stream, count in self.suspects.items() if count},
             "first_event": _rfc3339(self.first_us),
             "last_event": _rfc3339(self.last_us),
             "signal_rows": self.steps,
@@ -73,52 +80,89 @@ class Summary:
 
 
 def replay(
-    sources: Sequence[Source], pipeline: Pipeline, sinks: Sequence[Sink], progress: Progress, begin: int | None = None
+    sources: Sequence[Source],
+    pipeline: Pipeline,
+    sinks: Sequence[Sink],
+    progress: Progress,
+    *,
+    after_each: Callable[[], None] = lambda: None,
 ) -> Summary:
-    """Read every source to its end, then run every tick.
+    """Read every source to its end, running the ticks as they become possible, so that memory is bounded.
+
+    The source that is farthest behind in event time is read next. One that has brought no quote and no trade holds
+    nothing back, so it is read before all others: prints may stand in their file in any order.
 
     Args:
-        sources: not yet opened; they are closed before the ticks run.
+        sources: not yet opened.
         pipeline: a new one.
         sinks: closed by the caller.
         progress: is told how far it has come.
-        begin: the first tick that is run, epoch seconds; what is earlier is past. None: all of them.
+        after_each: called after every block of ticks.
 
     Raises:
         SourceError: an input cannot be read.
         SinkError: an output cannot be written.
     """
     summary, started = Summary(), time.perf_counter()
-    for source in sources:
-        _read(source, pipeline, sinks, summary, progress)
+    readings = [_Reading(source, pipeline, sinks, summary, progress) for source in sources]
+
+    def run_ticks() -> None:
+        for output in pipeline.advance():
+            summary.steps += output.steps.height
+            summary.transitions += len(output.transitions)
+            for sink in sinks:
+                sink.wrote(output)
+            progress.evaluated(output.until)
+        after_each()
+
+    try:
+        for reading in readings:
+            reading.source.open()
+        waiting = 0
+        while unread := [reading for reading in readings if not reading.source.exhausted]:
+            waiting += min(unread, key=_Reading.reached_us).read()
+            if waiting >= RECORDS_AT_ONCE and all(each.reached_us() > NEVER_US for each in unread):
+                run_ticks()
+                waiting = 0
+    finally:
+        for reading in readings:
+            reading.source.close(_CLOSE_SECONDS)
     pipeline.finish()
-    if begin is not None:
-        pipeline.skip_to(begin)
-    for output in pipeline.advance():
-        summary.steps += output.steps.height
-        summary.transitions += len(output.transitions)
-        for sink in sinks:
-            sink.wrote(output)
-        progress.evaluated(output.until)
+    run_ticks()
+    summary.suspects = pipeline.suspects()
     summary.wall_seconds = time.perf_counter() - started
     return summary
 
 
-def _read(source: Source, pipeline: Pipeline, sinks: Sequence[Sink], summary: Summary, progress: Progress) -> None:
-    source.open()
-    try:
-        while not source.exhausted:
-            batch = source.poll(RECORDS_AT_ONCE)
-            if batch is None:
-                time.sleep(0.005)  # a pipe that has nothing at this moment
-                continue
-            for what in pipeline.ingest(batch):
-                summary.count(what)
-                for sink in sinks:
-                    sink.ingested(what)
-            progress.read(source.name, *source.progress())
-    finally:
-        source.close(_CLOSE_SECONDS)
+class _Reading:
+    """One source, and how far it has come."""
+
+    def __init__(
+        self, source: Source, pipeline: Pipeline, sinks: Sequence[Sink], summary: Summary, progress: Progress
+    ) -> None:
+        self.source = source
+        self._pipeline, self._sinks, self._summary, self._progress = pipeline, sinks, summary, progress
+        self._partitions: set[str] = set()
+
+    def reached_us(self) -> int:
+        """The event time up to which its quotes and trades were read."""
+        return self._pipeline.reached_us(self._partitions)
+
+    def read(self) -> int:
+        """Read some more; how many records."""
+        batch = self.source.poll(RECORDS_AT_ONCE)
+        if batch is None:
+            time.sleep(0.005)  # a pipe that has nothing at this moment
+            return 0
+        self._partitions.add(batch.partition)
+        for what in self._pipeline.ingest(batch):
+            self._summary.count(what)
+            for sink in self._sinks:
+                sink.ingested(what)
+        self._progress.read(self.source.name, *self.source.progress())
+        if self.source.exhausted:
+            self._pipeline.end(self._partitions)
+        return len(batch)
 
 
 def _rfc3339(ts_us: int | None) -> str | None:

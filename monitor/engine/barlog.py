@@ -58,7 +58,7 @@ def keep_all(tier: str, rows: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG001
 
 
 class BarLog:
-    """The log in one folder, of one process at a time.
+    """The log in one folder, of one process at a time, and in it of one thread.
 
     Args:
         folder: made if it is not there. Files of other names in it are left alone.
@@ -122,11 +122,14 @@ class BarLog:
         Also for a log that cannot be opened. Damaged files that were set aside stay where they are.
 
         Raises:
-            BarLogError: another process has it open; the folder cannot be written.
+            BarLogError: another process has it open; the folder cannot be written, and the log is then closed.
         """
-        with self._saying("discarded"):
+        with self._saying("discarded"), ExitStack() as on_error:
+            # A discard that has begun is finished by the next open, and would take later commits with it.
+            on_error.callback(self.close)
             self._take_lock()
             barlog_folder.discard(self._folder)
+            on_error.pop_all()
         self._begin([], {})
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from monitor.engine.watermark import LATENESS_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from monitor.calendar import MarketCalendar
     from monitor.engine.decode import Decoded
@@ -92,6 +92,13 @@ class Tiers:
     repo_days: pl.DataFrame
     treasury_seconds: pl.DataFrame
     cds_seconds: pl.DataFrame
+    _made: dict[Hashable, pl.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, name: Hashable, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """What several windows, or several looks of one, make of these frames: made when it is first asked for."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def known_by(self, tick: int) -> Tiers:
         """The same as they stood at a tick: what a live run sees then."""

@@ -75,10 +75,15 @@ class Published(Window):
             tiers: what is known.
             asked: `tick`, `instrument` and `value_date`.
         """
+        if asked.is_empty():
+            numbers = dict.fromkeys(PUBLISHED_COLUMNS, pl.Int64())
+            return pl.DataFrame(
+                schema=ROW_COLUMNS | numbers | {"instrument": pl.String(), "trailing_spread_e6": pl.Float64()}
+            )
         rows = version_at(asked, tiers.benchmarks, BENCHMARK_KEY)
         rows = _with_references(rows, tiers.reference).rename({"rate_e6": "median_e6"})
         rows = _with_trailing(rows, tiers)
-        rows = version_at(rows, self._spells(tiers).select("instrument", "tick", "awaited", "due"), ["instrument"])
+        rows = version_at(rows, tiers.once("spells", lambda: self._spells(tiers)).select("instrument", "tick", "awaited", "due"), ["instrument"])
         overdue = (c("due") <= c("tick")) & (c("value_date") >= c("awaited"))
         late = c("instrument").is_in(list(self.timed_out)) & overdue
         truncated = 100 * c("volume_kusd") < WHOLE_VOLUME_PERCENT * c("trailing_volume_kusd")
@@ -100,7 +105,7 @@ class Published(Window):
 
     def _overdue(self, tiers: Tiers) -> pl.DataFrame:
         """(tick, instrument, value_date) of what is not there when due, or was so when the one before it came."""
-        spells = self._spells(tiers).with_columns(since=pl.max_horizontal("tick", "due"))
+        spells = tiers.once("spells", lambda: self._spells(tiers)).with_columns(since=pl.max_horizontal("tick", "due"))
         overdue = spells.filter(c("since") < c("then"))
         return overdue.select(tick="since", instrument="instrument", value_date="awaited")
 
@@ -189,9 +194,6 @@ def _with_references(rows: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFram
 
 def _with_trailing(rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
     """The medians of the trailing prints, as known at each row's tick: spread to IORB, and volume."""
-    if rows.is_empty():
-        empty = pl.lit(None, pl.Float64)
-        return rows.with_columns(trailing_spread_e6=empty, trailing_volume_kusd=empty)
     back = trailing_days(tiers.calendar, rows["value_date"], TRAILING_REACH)
     asked = rows.select("tick", "instrument", of="value_date").join(back, on="of", how="left")
     earlier = version_at(asked, tiers.benchmarks, BENCHMARK_KEY).filter(c("rate_e6").is_not_null())

@@ -71,19 +71,13 @@ class Traded(Window):
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """Ends of seconds with trades, their leaving the window, edges of sessions and silences, reference prints."""
-        bars = self.bars(tiers)
-        if bars.is_empty():
-            return pl.Series("tick", dtype=pl.Int64)
-        every = pl.concat([self._moves(bars, tiers)["tick"], _silences(bars, tiers.calendar)["tick"]])
+        every = self._touched(tiers)["tick"]
         return every.filter(every.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """The keys whose window changes at these ticks, in session; all of them absent at its end."""
-        bars = self.bars(at.tiers, at.ticks)
-        if bars.is_empty():
-            return _no_rows()
-        moves = pl.concat([self._moves(bars, at.tiers), _silences(bars, at.tiers.calendar)])
-        return self.look(at.tiers, moves.filter(c("tick").is_in(at.ticks.implode())).unique().sort("tick", "key"))
+        touched = self._touched(at.tiers)
+        return self.look(at.tiers, touched.filter(c("tick").is_in(at.ticks.implode())).sort("tick", "key"))
 
     def look(self, tiers: Tiers, asked: pl.DataFrame) -> pl.DataFrame:
         """The windows of these keys at these ticks.
@@ -92,9 +86,9 @@ class Traded(Window):
             tiers: what is known.
             asked: `tick` and `key`.
         """
-        bars = self.bars(tiers, asked["tick"])
-        if bars.is_empty() or asked.is_empty():
+        if asked.is_empty():
             return _no_rows()
+        bars = self.bars(tiers, asked["tick"])
         days = sessions(tiers.calendar, asked["tick"])
         gaps = _gaps(bars, tiers.calendar).select("key", "due", tick="since").sort("tick")
         asked = (
@@ -121,7 +115,12 @@ class Traded(Window):
             ticks: only what windows at these ticks need: the two days before them, and of what came earlier each
                 key's last second; None: all.
         """
-        seconds = tiers.repo_seconds if ticks is None else _near(tiers.repo_seconds, ticks)
+        if ticks is None:
+            return tiers.once(("traded bars", self.by_segment), lambda: self._keyed(tiers.repo_seconds))
+        return self._keyed(_near(tiers.repo_seconds, ticks))
+
+    def _keyed(self, seconds: pl.DataFrame) -> pl.DataFrame:
+        """Bars by key in place of instrument and segment."""
         if not self.by_segment:
             return seconds.rename({"instrument": "key"})
         segment = c("segment").replace_strict(SEGMENT_NAMES, default=None)
@@ -129,6 +128,17 @@ class Traded(Window):
         key = pl.when(c("instrument").is_in(list(GENERAL_COLLATERAL))).then(pl.coalesce(segment, named))
         bars = seconds.with_columns(instrument=key).filter(c("instrument").is_not_null())
         return merge_bars(bars).rename({"instrument": "key"})
+
+    def _touched(self, tiers: Tiers) -> pl.DataFrame:
+        """(tick, key) of every change of a window or of its blindness, each once."""
+
+        def touched() -> pl.DataFrame:
+            bars = self.bars(tiers)
+            if bars.is_empty():
+                return pl.DataFrame(schema={"tick": pl.Int64(), "key": pl.String()})
+            return pl.concat([self._moves(bars, tiers), _silences(bars, tiers.calendar)]).unique()
+
+        return tiers.once(("touched", self), touched)
 
     def _moves(self, bars: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
         """(tick, key) of every change of a window within a session, edges included."""

@@ -27,6 +27,9 @@ TICK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 MAX_SERIES_A_SIGNAL: Final = 5_000
 """Label sets beyond this are not exported; `monitor_series_dropped_total` counts their steps."""
 
+_UP: Final = "up"
+"""The state of a source that is connected."""
+
 Labels = tuple[str, ...]
 
 
@@ -109,6 +112,13 @@ class PrometheusSink(Sink):
         self._source_info = Gauge(
             "monitor_source_info", "The sources and their kinds.", ["source", "kind"], registry=registry
         )
+        self._source_state = Gauge(
+            "monitor_source_state", "1 for the state that a source is in.", ["source", "state"], registry=registry
+        )
+        self._source_states: dict[str, str] = {}
+        self._state_writable = Gauge(
+            "monitor_state_writable", "0 while the durable state cannot be written.", registry=registry
+        )
         self._tick_duration = Histogram(
             "monitor_tick_duration_seconds",
             "Wall time that an advance of the ticks took.",
@@ -117,7 +127,7 @@ class PrometheusSink(Sink):
         )
         self._event_to_metric = Histogram(
             "monitor_event_to_metric_seconds",
-            "Wall time from an event's arrival until it shows on this page.",
+            "Wall time from an event's arrival until its whole second shows on this page.",
             buckets=TICK_BUCKETS,
             registry=registry,
         )
@@ -165,16 +175,27 @@ class PrometheusSink(Sink):
     def close(self) -> None:
         """Nothing is held open: the page shows the last state until the process ends."""
 
-    def source_state(self, source: str, kind: str, *, up: bool) -> None:
-        """Say whether a source is connected."""
-        self._source_up.labels(source).set(up)
+    def source_state(self, source: str, kind: str, state: str) -> None:
+        """Say how a source stands; from any thread."""
         self._source_info.labels(source, kind).set(1)
+        self._source_up.labels(source).set(state == _UP)
+        known = self._source_states.setdefault(source, state)
+        if known != state:
+            self._source_state.labels(source, known).set(0)
+            self._source_states[source] = state
+        self._source_state.labels(source, state).set(1)
 
-    def timed(self, tick_seconds: float, event_to_metric_seconds: float | None) -> None:
-        """Record how long an advance took, and how long its events were under way, wall seconds."""
-        self._tick_duration.observe(tick_seconds)
-        if event_to_metric_seconds is not None:
-            self._event_to_metric.observe(event_to_metric_seconds)
+    def state_written(self, is_written: bool) -> None:
+        """Say whether the durable state could be written."""
+        self._state_writable.set(is_written)
+
+    def advanced(self, seconds: float) -> None:
+        """Record how long an advance took, wall seconds."""
+        self._tick_duration.observe(seconds)
+
+    def shown(self, seconds: float) -> None:
+        """Record how long events were under way until this page had the tick that sees them, wall seconds."""
+        self._event_to_metric.observe(seconds)
 
     def _take_in(self, row: dict[str, Any]) -> None:
         signal = self._signals[row["signal"]]

@@ -40,6 +40,11 @@ class StoryClock:
         return min(self.end_us, self.start_us + int(passed))
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it runs, or has run."""
+        return self._began is not None
+
+    @property
     def has_ended(self) -> bool:
         """Whether the story is over."""
         return self.now_us() >= self.end_us

@@ -193,7 +193,7 @@ class Supervisor:
     @property
     def ended(self) -> bool:
         """Whether every feed has ended and all that they brought was taken."""
-        return all(keeper.state is SourceState.ENDED for keeper in self._keepers)
+        return all(keeper.state is SourceState.ENDED for keeper in self._keepers) and not self._handover.held
 
     def stop(self, deadline: float) -> list[str]:
         """Stop polling and let go of every source. What was brought until then can still be taken.

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 from structlog.testing import capture_logs
@@ -210,7 +210,7 @@ DTYPES: list[type[pl.DataType] | pl.DataType] = [
 
 
 class TestValues:
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
     @given(
         dataframes(allowed_dtypes=DTYPES, min_cols=1, max_cols=6, max_size=6),
         dataframes(allowed_dtypes=DTYPES, min_cols=1, max_cols=3, max_size=6),
@@ -805,6 +805,37 @@ class TestFullDisk:
             if at >= len(steps):
                 break
         assert at > 5
+
+    @pytest.mark.parametrize("stays", [False, True])
+    def test_at_every_step_of_a_discard(self, tmp_path: Path, *, stays: bool) -> None:
+        """What is committed after a discard that failed is not taken away by it."""
+        before = fill(tmp_path / "log", 3, fan_out=2)
+        for at in range(1000):
+            folder = tmp_path / f"at-{at}"
+            shutil.copytree(tmp_path / "log", folder)
+            log = BarLog(folder, fan_out=2)
+            log.open()
+
+            def broken(n: int, step: Step, at: int = at) -> None:
+                if (n == at or (stays and n > at)) and step.of != "close":
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+            model = Model()
+            try:
+                with stepping(broken) as steps:
+                    log.discard()
+            except BarLogError:
+                with pytest.raises(BarLogError, match="not open"):
+                    log.commit(*content(4))
+                recovered = log.open()
+                model = before if recovered else model
+                assert model.is_in(recovered)
+            log.commit(*content(4))
+            log.close()
+            assert model.commit(*content(4)).is_in(reopened(folder))
+            if at >= len(steps):
+                break
+        assert at > 8
 
     def test_a_merge_without_room_is_put_off(self, tmp_path: Path) -> None:
         fill(tmp_path, 3, fan_out=3)

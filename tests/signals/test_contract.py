@@ -165,7 +165,7 @@ def test_every_change_point_is_sound(log: Log) -> None:
         signal = next(signal for signal in CATALOGUE if signal.name == name)
         assert values.schema == dict.fromkeys(signal.labels, pl.String()) | VALUE_COLUMNS
         assert values["tick"].is_in(ticks.implode()).all()
-        assert values.select(pl.exclude(*signal.labels, "value")).null_count().sum_horizontal().item() == 0
+        assert values.select(pl.exclude(*signal.labels, "value", "row")).null_count().sum_horizontal().item() == 0
         assert values.filter(c("blind"), c("value").is_not_null()).is_empty()
         assert values.filter(~c("value").is_finite()).is_empty()
         assert not values.select("tick", "value_date", *signal.labels).is_duplicated().any()
@@ -256,15 +256,30 @@ def test_a_window_holds_no_floating_sum(module: str) -> None:
 # Thresholds.
 
 
-def rows_of(signal: Signal, label_set: dict[str, str | None]) -> list[str]:
-    """The ids of all threshold rows that apply to a label set, in order."""
-    frame = pl.DataFrame(
-        {name: [label_set.get(name)] for name in signal.labels}, dict.fromkeys(signal.labels, pl.String)
-    )
+def rows_of(signal: Signal, label_set: dict[str, Any]) -> list[str]:
+    """The ids of all threshold rows that apply to a label set with its attributes, in order."""
+    shape = dict.fromkeys(signal.labels, pl.String()) | signal.attributes
+    frame = pl.DataFrame({name: [label_set.get(name)] for name in shape}, shape)
     return [row.id for row in signal.thresholds if frame.select(row.applies).item()]
 
 
-ROWS: Final[dict[str, dict[tuple[str | None, ...], str | None]]] = {
+ROWS: Final[dict[str, dict[tuple[Any, ...], str | None]]] = {
+    "treasury_spread_32nds": {
+        ("UST-2Y", 2_000, True): "on_the_run_2y",
+        ("UST-3Y", 3_000, True): "on_the_run_5y",
+        ("UST-5Y", 5_000, True): "on_the_run_5y",
+        ("UST-7Y", 7_000, True): "on_the_run_10y",
+        ("UST-10Y", 10_000, True): "on_the_run_10y",
+        ("UST-20Y", 20_000, True): "on_the_run_30y",
+        ("UST-30Y", 30_000, True): "on_the_run_30y",
+        ("912810SH2", 30_000, False): "off_the_run_30y",
+        ("912810SH3", 30_000, None): "off_the_run_30y",
+        ("912828XX0", 10_000, False): None,
+        ("912828XX1", None, True): None,
+        ("912828XX2", None, None): None,
+    },
+    "treasury_depth_musd": {("UST-2Y", 2_000, True): None},
+    "cds_spread_bp": {("ORCL", "5y"): None},
     **{
         name: {
             ("SOFR", None): "benchmark",
@@ -280,7 +295,8 @@ ROWS: Final[dict[str, dict[tuple[str | None, ...], str | None]]] = {
     "repo_specialness_bp": {("91282CAA1", "day"): "collateral", ("91282CAA1", "30m"): "collateral"},
     "repo_volume_busd": {("SOFR", None): None, ("GC-ON", "day"): None},
 }
-"""By signal, the row that a label set has; None: no thresholds. A new signal wants its rows here."""
+"""By signal, the row that a label set (with its attributes behind) has; None: no thresholds. A new signal wants
+its rows here."""
 
 
 @each_signal
@@ -288,7 +304,7 @@ def test_each_label_set_has_the_thresholds_it_should_have(signal: Signal) -> Non
     assert len({row.id for row in signal.thresholds}) == len(signal.thresholds)
     expected = ROWS[signal.name]
     for label_set, row in expected.items():
-        found = rows_of(signal, dict(zip(signal.labels, label_set, strict=True)))
+        found = rows_of(signal, dict(zip((*signal.labels, *signal.attributes), label_set, strict=True)))
         assert found[:1] == ([row] if row else []), label_set
         # No second row waits behind the first: an order of rows would be easy to break unseen.
         assert len(found) <= 1, label_set
@@ -301,8 +317,10 @@ def test_no_label_set_of_the_values_has_two_rows(log: Log) -> None:
     tiers = tiers_of(log)
     for signal in CATALOGUE:
         values = evaluate(signal, tiers, change_ticks([signal], tiers, BEFORE_ALL, AFTER_ALL))
-        for label_set in values.select(signal.labels).unique().iter_rows(named=True):
-            assert len(rows_of(signal, label_set)) <= 1, (signal.name, label_set)
+        for label_set in values.select(*signal.labels, "row").unique().iter_rows(named=True):
+            if not signal.attributes:
+                row = label_set.pop("row")
+                assert rows_of(signal, label_set) == ([row] if row else []), (signal.name, label_set)
 
 
 @each_signal
@@ -318,11 +336,16 @@ def test_published_values_are_held_by_prints_and_window_values_by_seconds(signal
 
 
 def test_settings_replace_a_row_and_choose_the_benchmarks() -> None:
-    spread = CATALOGUE[0]
+    def named(signals: Sequence[Signal], name: str) -> Signal:
+        return next(signal for signal in signals if signal.name == name)
+
+    spread = named(CATALOGUE, "repo_spread_bp")
     own = spread.thresholds[1]
     with_own = catalogue(thresholds={(spread.name, "benchmark"): own, ("no_such_bp", "benchmark"): own})
-    assert with_own[0].thresholds == (own, own)
-    assert [signal.thresholds for signal in with_own[1:]] == [signal.thresholds for signal in CATALOGUE[1:]]
-    more = catalogue(Parameters(RepoParameters(("SOFR", "TGCR"))))
-    assert rows_of(more[0], {"instrument": "TGCR"}) == ["benchmark"]
-    assert rows_of(more[0], {"instrument": "GCF"}) == []
+    assert named(with_own, spread.name).thresholds == (own, own)
+    for signal in with_own:
+        if signal.name != spread.name:
+            assert signal.thresholds == named(CATALOGUE, signal.name).thresholds
+    more = named(catalogue(Parameters(RepoParameters(("SOFR", "TGCR")))), spread.name)
+    assert rows_of(more, {"instrument": "TGCR"}) == ["benchmark"]
+    assert rows_of(more, {"instrument": "GCF"}) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from monitor.sources.base import RawBatch, Source
@@ -39,30 +40,30 @@ class _Partition:
 
     def __init__(self, stream: str, blocks: Iterable[Block], count: Count, make: Callable[[Block], Events]) -> None:
         self.stream = stream
-        self._count, self._make = count, make
-        self._blocks = deque(block for block in blocks if count(block))
+        self._make = make
+        self._blocks = deque((block, size) for block in blocks if (size := count(block)))
         self._number = 0
         self._events, self._next = _NO_EVENTS, 0
 
     def skip_to(self, position: int) -> None:
         """Begin at a position; of the blocks before it none is made."""
         number, index = divmod(position, POSITIONS_PER_BLOCK)
-        while self._blocks and (
-            self._blocks[0].number < number
-            or (self._blocks[0].number == number and index >= self._count(self._blocks[0]))
-        ):
+        while self._blocks and self._blocks[0][0].number <= number:
+            block, size = self._blocks[0]
+            if block.number == number and index < size:
+                break
             self._blocks.popleft()
-        if index and self._blocks and self._blocks[0].number == number:
+        if index and self._blocks and self._blocks[0][0].number == number:
             self._load()
             self._next = index
 
     def left(self) -> int:
         """How many events are not handed over yet, due or not."""
-        return len(self._events.payloads) - self._next + sum(map(self._count, self._blocks))
+        return len(self._events.payloads) - self._next + sum(size for _, size in self._blocks)
 
     def head_us(self, now_us: int) -> int | None:
         """When the next event arrived; None if none has by now. Makes its block if that has begun."""
-        if self._next == len(self._events.payloads) and self._blocks and self._blocks[0].since_us <= now_us:
+        if self._next == len(self._events.payloads) and self._blocks and self._blocks[0][0].since_us <= now_us:
             self._load()
         if self._next == len(self._events.payloads):
             return None
@@ -72,8 +73,8 @@ class _Partition:
     def due(self, now_us: int) -> int:
         """How many events have arrived and wait; of blocks after the one at hand only those that are over."""
         self.head_us(now_us)
-        later = sum(self._count(block) for block in self._blocks if block.end_us <= now_us)
-        return bisect_right(self._events.arrived_us, now_us) - self._next + later
+        over = takewhile(lambda each: each[0].end_us <= now_us, self._blocks)
+        return bisect_right(self._events.arrived_us, now_us) - self._next + sum(size for _, size in over)
 
     def take(self, source: str, now_us: int, max_records: int) -> RawBatch:
         """The next events of the block at hand, after `head_us` said that there is one."""
@@ -94,7 +95,7 @@ class _Partition:
         return batch
 
     def _load(self) -> None:
-        block = self._blocks.popleft()
+        block, _ = self._blocks.popleft()
         self._number, self._events, self._next = block.number, self._make(block), 0
 
 

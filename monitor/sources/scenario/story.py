@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date, time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from monitor.calendar import MarketCalendar
@@ -43,26 +44,24 @@ class Course:
     [1.0, 1.0, 2.0, 3.0]
     """
 
-    __slots__ = ("_only", "_times", "_values")
+    __slots__ = ("_lines", "_times")
 
     def __init__(self, knots: Mapping[str, float]) -> None:
-        self._times = [story_day_us(time.fromisoformat(at)) for at in knots]
-        self._values = list(knots.values())
-        if not knots or self._times != sorted(set(self._times)):
+        self._times = times = [story_day_us(time.fromisoformat(at)) for at in knots]
+        if not knots or times != sorted(set(times)):
             raise ValueError(f"the knots of a course must rise in time: {', '.join(knots) or 'there is none'}")
-        self._only = self._values[0] if len(knots) == 1 else None
+        values = list(knots.values())
+        # (from when, value then, change a microsecond) of the line that ends at each knot, and of the last one.
+        self._lines = [
+            (times[0], values[0], 0.0),
+            *((t0, v0, (v1 - v0) / (t1 - t0)) for (t0, v0), (t1, v1) in pairwise(zip(times, values, strict=True))),
+            (times[-1], values[-1], 0.0),
+        ]
 
     def at(self, us: int) -> float:
         """The value at an epoch microsecond."""
-        if self._only is not None:
-            return self._only
-        right = bisect_right(self._times, us)
-        if right == 0:
-            return self._values[0]
-        if right == len(self._times):
-            return self._values[-1]
-        (t0, t1), (v0, v1) = self._times[right - 1 : right + 1], self._values[right - 1 : right + 1]
-        return v0 + (v1 - v0) * ((us - t0) / (t1 - t0))
+        from_us, value, change = self._lines[bisect_right(self._times, us)]
+        return value + change * (us - from_us)
 
 
 def flat(value: float) -> Course:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import Enum, auto
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from monitor.calendar import MarketCalendar
@@ -86,9 +87,8 @@ class Block:
 
 def blocks_of(scenario: Scenario) -> tuple[Block, ...]:
     """All blocks of a scenario, in order; without the clock or the seed."""
-    calendar = MarketCalendar()
-    prints = _prints(calendar)
-    sessions = _sessions(calendar, scenario.past_sessions)
+    prints = _prints()
+    sessions = list(_sessions(scenario.past_sessions))
     opened_us, _, day = sessions.pop()
     made: list[Block] = []
 
@@ -107,8 +107,10 @@ def blocks_of(scenario: Scenario) -> tuple[Block, ...]:
     return tuple(made)
 
 
-def _sessions(calendar: MarketCalendar, count: int) -> list[tuple[int, int, date]]:
+@cache
+def _sessions(count: int) -> tuple[tuple[int, int, date], ...]:
     """(start, end, date) of the story's session and of so many before it, in microseconds."""
+    calendar = MarketCalendar()
     found: list[tuple[int, int, date]] = []
     day = STORY_DAY
     while len(found) <= count:
@@ -116,19 +118,21 @@ def _sessions(calendar: MarketCalendar, count: int) -> list[tuple[int, int, date
             start, end = session
             found.append((start * MICROSECONDS_PER_SECOND, end * MICROSECONDS_PER_SECOND, day))
         day -= timedelta(days=1)
-    return found[::-1]
+    return tuple(found[::-1])
 
 
-def _prints(calendar: MarketCalendar) -> list[Print]:
+@cache
+def _prints() -> tuple[Print, ...]:
+    calendar = MarketCalendar()
     days = [calendar.add_sofr_business_days(STORY_DAY, -n) for n in range(BENCHMARK_DAYS, 0, -1)]
-    return [
+    return tuple(
         Print(
             calendar.at_new_york(calendar.next_sofr_business_day(day), PUBLISHED_AT) * MICROSECONDS_PER_SECOND,
             day,
             calendar.flags(day),
         )
         for day in days
-    ]
+    )
 
 
 @dataclass(frozen=True, slots=True)

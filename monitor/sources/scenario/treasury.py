@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from monitor.sources.scenario.story import Scenario, Stress
     from monitor.sources.scenario.timeline import Block
 
-_ON_THE_RUN_EVERY_US: Final = {Pace.STORY: 2 * MICROSECONDS_PER_SECOND}
-_OFF_THE_RUN_EVERY_US: Final = {Pace.STORY: 20 * MICROSECONDS_PER_SECOND}
-_PAST_ON_THE_RUN_EVERY_US: Final = 4 * US_PER_MINUTE
-_PAST_OFF_THE_RUN_EVERY_US: Final = 10 * US_PER_MINUTE
+_STORY_EVERY_US: Final = {True: 2 * MICROSECONDS_PER_SECOND, False: 20 * MICROSECONDS_PER_SECOND}
+_PAST_EVERY_US: Final = {True: 4 * US_PER_MINUTE, False: 10 * US_PER_MINUTE}
+"""By on-the-run: a quote of each security in every such interval."""
+_SESSION_US: Final = 600 * US_PER_MINUTE
+
 _STORY_WIDTH, _PAST_WIDTH = 0.9, 0.15
 """The part of an interval in which its quote may fall. In the past it is small: a quote stands 5 minutes (off-the-run
 15), and the next one is due before that."""
@@ -31,6 +32,7 @@ _LEVEL: Final = ((20_160.0, 9.0), (4_300.0, 4.0), (190.0, 1.1), (37.0, 0.22))
 _SLOPE: Final = ((26_000.0, 4.0), (260.0, 0.3))
 _JUMPS: Final = ((6.3, 0.6), (2.7, 0.3), (0.9, 0.1))
 """Amplitudes as parts of `Stress.jumps_bp`."""
+_STRAY_WAVE: Final = ((83.0, 0.3),)
 _QUOTE_NOISE: Final = 0.15
 """Of `Stress.jumps_bp`: how much each quote strays by itself."""
 
@@ -39,11 +41,27 @@ _WIDER_SHARE: Final = 0.04
 for minutes, and the 5-year would be past its warning."""
 _ONE_SIDED_SHARE: Final = {True: 0.001, False: 0.005}
 """By on-the-run: in calm."""
+_ONE_SIDED_PART: Final = 1 / 3
+"""Of `Stress.one_sided`: what on-the-runs take."""
 _TRADE_SHARE: Final = {True: 0.1, False: 0.02}
 """By on-the-run: the quotes that follow a trade."""
 _FLOW_WITH_PRICE: Final = 0.65
 """The share of trades whose aggressor goes the way that prices go."""
 _LONGEST_YEARS: Final = 30
+_PIVOT: Final = 0.2
+"""The slope turns around the bond with this part of 30 years left."""
+_SELL_OFF_AT_ONCE: Final = 0.5
+"""Every yield takes half of `Stress.sell_off_bp`, and the longest one and a half times as much."""
+_DEPTH_OVER_THE_DAY: Final = 0.2
+"""Sizes are so much larger in the middle of the morning, and smaller in the middle of the afternoon."""
+_SIZE_LOW, _SIZE_WIDTH = 0.85, 0.3
+"""Each size is the depth times a lot in [0.85, 1.15)."""
+_TRADED_PART: Final = 0.3
+"""The most of the depth that a trade takes."""
+_BIDS_SHARE: Final = 0.7
+"""Of the quotes that lose a side, those that lose the bid: in a sell-off the bids go first."""
+_STRAY_MEAN: Final = 0.7
+"""Of `Stress.mispricing_bp`, times a lot in [-1, 1) a security; a slow wave of 0.3 is added."""
 
 
 class _Waves:
@@ -52,9 +70,7 @@ class _Waves:
     __slots__ = ("_waves",)
 
     def __init__(self, periods: tuple[tuple[float, float], ...], rnd: Callable[[], float]) -> None:
-        self._waves = [
-            (amplitude, tau / (period * US_PER_MINUTE), tau * rnd()) for period, amplitude in periods
-        ]  # fmt: skip
+        self._waves = [(amplitude, tau / (period * US_PER_MINUTE), tau * rnd()) for period, amplitude in periods]
 
     def at(self, since_us: int) -> float:
         total = 0.0
@@ -71,7 +87,7 @@ class _Market:
     def __init__(self, seed: int) -> None:
         rnd = Random(f"{seed}:treasury").random  # noqa: S311 - a story, no secret
         self.level, self.slope, self.jumps = (_Waves(each, rnd) for each in (_LEVEL, _SLOPE, _JUMPS))
-        self.strays = [(0.0 if s.on_the_run else 2 * rnd() - 1, _Waves(((83.0, 0.3),), rnd)) for s in SECURITIES]
+        self.strays = [(0.0 if s.on_the_run else 2 * rnd() - 1, _Waves(_STRAY_WAVE, rnd)) for s in SECURITIES]
         self.phases = [rnd() for _ in SECURITIES]
 
 
@@ -89,15 +105,14 @@ def _tail(security: Security) -> str:
     )
 
 
-def _every_us(security: Security, pace: Pace) -> int:
-    if security.on_the_run:
-        return _ON_THE_RUN_EVERY_US.get(pace, _PAST_ON_THE_RUN_EVERY_US)
-    return _OFF_THE_RUN_EVERY_US.get(pace, _PAST_OFF_THE_RUN_EVERY_US)
+def _every_us(pace: Pace) -> dict[bool, int]:
+    return _STORY_EVERY_US if pace is Pace.STORY else _PAST_EVERY_US
 
 
 def count(block: Block) -> int:
     """How many quotes the block has."""
-    return sum(block.slots(_every_us(security, block.pace)) for security in SECURITIES)
+    slots = {newest: block.slots(every_us) for newest, every_us in _every_us(block.pace).items()}
+    return sum(slots[security.on_the_run] for security in SECURITIES)
 
 
 def events(scenario: Scenario, seed: int, block: Block) -> Events:
@@ -128,21 +143,21 @@ def _quote(
     in_story = block.pace is Pace.STORY
     wider = stress.on_the_run_spread.get(security.tenor_years, AS_EVER) if newest else stress.off_the_run_spread
     extra = _WIDER_SHARE if in_story or not newest else 0.0
-    one_sided_part = 1 / 3 if newest else 1.0
+    one_sided_part = _ONE_SIDED_PART if newest else 1.0
     head, tail = f',"instrument":"{security.instrument}"', _tail(security)
 
-    every_us = _every_us(security, block.pace)
+    every_us = _every_us(block.pace)[newest]
     width = _STORY_WIDTH if in_story else _PAST_WIDTH
     width_us, first_us = int(width * every_us), block.start_us + int(market.phases[number] * (1 - width) * every_us)
     for slot in range(block.slots(every_us)):
         ts_us = happens_us(first_us + slot * every_us, width_us, rnd)
         since_us = ts_us - STORY_START_US
-        bp = level(since_us) + (long_end - 0.2) * slope(since_us)
+        bp = level(since_us) + (long_end - _PIVOT) * slope(since_us)
         swing = stress.jumps_bp.at(ts_us)
         if swing:
             bp += swing * (jumps(since_us) + _QUOTE_NOISE * (rnd() - 0.5))
-        bp += (0.5 + long_end) * stress.sell_off_bp.at(ts_us)
-        bp += stray * (0.7 + drift.at(since_us)) * stress.mispricing_bp.at(ts_us)
+        bp += (_SELL_OFF_AT_ONCE + long_end) * stress.sell_off_bp.at(ts_us)
+        bp += stray * (_STRAY_MEAN + drift.at(since_us)) * stress.mispricing_bp.at(ts_us)
         mid = (price + bp * (by_bp + bp * by_bp2)) / tick
 
         # Rounded up or down by lot, so that the mean over many quotes is the spread that the story says.
@@ -153,16 +168,15 @@ def _quote(
         if luck < stress.crossed.at(ts_us):
             ask = bid - tick
 
-        shape = 1 + 0.2 * sin(tau * (ts_us - block.opened_us) / (600 * US_PER_MINUTE))
+        shape = 1 + _DEPTH_OVER_THE_DAY * sin(tau * (ts_us - block.opened_us) / _SESSION_US)
         size = security.size_musd * shape * stress.depth.at(ts_us)
-        bid_size = max(1, int(size * (0.85 + 0.3 * rnd()) + rnd()))
-        ask_size = max(1, int(size * (0.85 + 0.3 * rnd()) + rnd()))
+        bid_size = max(1, int(size * (_SIZE_LOW + _SIZE_WIDTH * rnd()) + rnd()))
+        ask_size = max(1, int(size * (_SIZE_LOW + _SIZE_WIDTH * rnd()) + rnd()))
         bid_text = f',"bid":{bid / UNITS_PER_POINT},"bid_size":{bid_size}'
         ask_text = f',"ask":{ask / UNITS_PER_POINT},"ask_size":{ask_size}'
         lost = _ONE_SIDED_SHARE[newest] + one_sided_part * stress.one_sided.at(ts_us)
         if luck > 1 - lost:
-            # In a sell-off the bids go first.
-            if luck > 1 - 0.7 * lost:
+            if luck > 1 - _BIDS_SHARE * lost:
                 bid_text = ""
             else:
                 ask_text = ""
@@ -171,7 +185,7 @@ def _quote(
             buys = rises if rnd() < _FLOW_WITH_PRICE else not rises
             paid = (ask if buys else bid) / UNITS_PER_POINT
             ask_text += (
-                f',"last_price":{paid},"last_size":{max(1, int(0.3 * size * rnd()))},'
+                f',"last_price":{paid},"last_size":{max(1, int(_TRADED_PART * size * rnd()))},'
                 f'"aggressor":"{"buy" if buys else "sell"}"'
             )
         rows.append((arrives_us(ts_us, block.end_us, rnd), f'{{"ts":{ts_us}{head}{bid_text}{ask_text},{tail}'))
