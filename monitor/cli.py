@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time as wall_time
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -33,7 +34,7 @@ from monitor.replay import replay as run_replay
 from monitor.report import ReportError, write_report
 from monitor.signals import label_names
 from monitor.signals.model import Signal
-from monitor.sinks.base import Sink, SinkError
+from monitor.sinks.base import SinkError
 from monitor.sinks.files import REJECTS_FILE, ReplayFiles
 from monitor.sinks.http import HttpServer, metrics_app
 from monitor.sinks.log import LogSink
@@ -228,43 +229,23 @@ def replay(
         _fail("--from and --to go with --history")
     settings = _settings(config)
     calendar = MarketCalendar(settings.calendar.user_dates())
-    journal: Journal | None = None
     try:
-        story: Story | None = None
-        if scenario:
-            story = scenario_story(scenario, seed)
-        elif first or last:
-            whole = HISTORIES.get(history or "")
-            begin, end = (_day(first), _day(last))
-            # Prints come the days after; without an end the last of them shall be in.
-            story = history_story(
-                history or "", begin or (whole and whole.first), end or (whole and whole.last + timedelta(days=7))
-            )
+        story = _story_of_replay(scenario, seed, history, _day(first), _day(last))
         sources = [story.all_at_once()] if story else list(parse_inputs(inputs or [_history_folder(history or "")]))
         signals = settings.catalogue()
         pipeline = Pipeline(signals, calendar, begin=story.first_tick if story else None)
-        sinks: list[Sink] = []
-        if state:
-            journal = Journal(
-                state, pipeline, calendar, identity=story.identity if story else "", wall=wall_time.monotonic
+        with ExitStack() as stack:
+            journal = _journal_of_replay(state, story, pipeline, calendar, stack)
+            files = ReplayFiles(out, pipeline.step_shape, label_names(signals))
+            stack.callback(files.close)
+            progress = stack.enter_context(ReplayProgress(_err))
+            summary = run_replay(
+                sources,
+                pipeline,
+                [files, journal] if journal else [files],
+                progress,
+                after_each=(lambda: journal.commit(story.end_us if story else None)) if journal else None,
             )
-            if journal.open():
-                _fail(f"{state} holds a state already: name a new folder, or remove it")
-            sinks.append(journal)
-        files = ReplayFiles(out, pipeline.step_shape, label_names(signals))
-        sinks.append(files)
-
-        def commit() -> None:
-            if journal is not None:
-                journal.commit(story.end_us if story else None)
-
-        try:
-            with ReplayProgress(_err) as progress:
-                summary = run_replay(sources, pipeline, sinks, progress, after_each=commit)
-        finally:
-            files.close()
-            if journal is not None:
-                journal.close()
         described = summary.as_json() | {"rejects_not_kept": files.rejects_dropped}
         if story:
             described |= {"story": story.title}
@@ -344,6 +325,21 @@ def _story(settings: Settings) -> Story:
     return history_story(chosen.name, chosen.first, chosen.last, chosen.speed)
 
 
+def _story_of_replay(
+    scenario: str | None, seed: int | None, history: str | None, first: date | None, last: date | None
+) -> Story | None:
+    """What a replay plays; None if it reads its inputs, or a whole history, as they are."""
+    if scenario:
+        return scenario_story(scenario, seed)
+    if history is None or not (first or last):
+        return None
+    if history in HISTORIES:
+        first = first or HISTORIES[history].first
+        # Prints come the days after; without an end the last of them shall be in.
+        last = last or HISTORIES[history].last + timedelta(days=7)
+    return history_story(history, first, last)
+
+
 def _feed_of_story(story: Story, clock: StoryClock) -> Feed:
     return Feed(story.name, story.kind, lambda: story.make(clock))
 
@@ -368,6 +364,20 @@ def _journal(
         wall=wall_time.monotonic,
         on_write=prometheus.state_written,
     )
+
+
+def _journal_of_replay(
+    folder: Path | None, story: Story | None, pipeline: Pipeline, calendar: MarketCalendar, stack: ExitStack
+) -> Journal | None:
+    """The state that a replay leaves; closed by the stack."""
+    if folder is None:
+        return None
+    identity = story.identity if story else ""
+    journal = Journal(folder, pipeline, calendar, identity=identity, wall=wall_time.monotonic)
+    stack.callback(journal.close)
+    if journal.open():
+        raise StateError(f"{folder} holds a state already: name a new folder, or remove it")
+    return journal
 
 
 def _history_folder(name: str) -> str:

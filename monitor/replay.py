@@ -85,7 +85,7 @@ def replay(
     sinks: Sequence[Sink],
     progress: Progress,
     *,
-    after_each: Callable[[], None] = lambda: None,
+    after_each: Callable[[], None] | None = None,
 ) -> Summary:
     """Read every source to its end, running the ticks as they become possible, so that memory is bounded.
 
@@ -113,7 +113,8 @@ def replay(
             for sink in sinks:
                 sink.wrote(output)
             progress.evaluated(output.until)
-        after_each()
+        if after_each is not None:
+            after_each()
 
     try:
         for reading in readings:

@@ -85,9 +85,7 @@ def scenario_story(name: str, seed: int | None = None, speed: float | None = Non
     )
 
 
-def history_story(
-    name: str, first: date | None = None, last: date | None = None, speed: float | None = None
-) -> Story:
+def history_story(name: str, first: date | None = None, last: date | None = None, speed: float | None = None) -> Story:
     """Days of a carried history, its highlight unless told otherwise; StoryError if there is none of that name."""
     if name not in HISTORIES:
         raise StoryError(f"no history is called {name!r}; there is {', '.join(HISTORIES)}")

@@ -26,9 +26,7 @@ def with_rules(values: pl.DataFrame, signal: Signal, calendar: MarketCalendar) -
     Raises:
         ValueError: a row whose hold counts seconds applies to published values.
     """
-    values = values.join(
-        _flags(values["value_date"], calendar), on="value_date", how="left", maintain_order="left"
-    )
+    values = values.join(_flags(values["value_date"], calendar), on="value_date", how="left", maintain_order="left")
     values = values.with_columns(c("flags").fill_null(""))
     used = values.select("row", "flags", "by_print").unique().drop_nulls("row")
     rows = {row.id: row for row in signal.thresholds}

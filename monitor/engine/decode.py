@@ -305,12 +305,10 @@ def _check_arrival(frame: pl.DataFrame, batch: RawBatch) -> tuple[pl.DataFrame, 
     is_ahead = ahead_us > streams.MAX_AHEAD_US
     if not is_ahead.any():
         return frame, {}
+    allowed = streams.MAX_AHEAD_US // streams.MICROSECONDS_PER_SECOND
+    advice = f"ahead of its arrival, and at most {allowed} s are allowed: set the producer's clock"
     refused = {
-        row: (
-            Reason.AHEAD_OF_ARRIVAL,
-            f"ts is {ahead / streams.MICROSECONDS_PER_SECOND:,.1f} s ahead of its arrival, and at most "
-            f"{streams.MAX_AHEAD_US // streams.MICROSECONDS_PER_SECOND} s are allowed: set the producer's clock",
-        )
+        row: (Reason.AHEAD_OF_ARRIVAL, f"ts is {ahead / streams.MICROSECONDS_PER_SECOND:,.1f} s {advice}")
         for row, ahead in zip(frame["row"].filter(is_ahead), ahead_us.filter(is_ahead), strict=True)
     }
     return frame.filter(~is_ahead), refused

@@ -102,7 +102,7 @@ class Sealer:
             attributes: as `attributes` had it.
             ids: `id` and `offset`, in the order in which they came.
         """
-        self._attributes = attributes.select(self._attributes.columns).cast(dict(self._attributes.schema))
+        self._attributes = attributes.select(self._attributes.columns)
         if self._ids is not None:
             self._ids.restore(ids.iter_rows())
 

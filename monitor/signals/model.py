@@ -189,8 +189,7 @@ class Evaluation:
         labels = {name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels}
         value = pl.when(~c("blind")).then(signal.value.cast(pl.Float64))
         attributes = {
-            name: c(name) if name in view.attributes else pl.lit(None, kind)
-            for name, kind in signal.attributes.items()
+            name: c(name) if name in view.attributes else pl.lit(None, kind) for name, kind in signal.attributes.items()
         }
         rows = (
             self.rows(view.window)

@@ -83,7 +83,8 @@ class Published(Window):
         rows = version_at(asked, tiers.benchmarks, BENCHMARK_KEY)
         rows = _with_references(rows, tiers.reference).rename({"rate_e6": "median_e6"})
         rows = _with_trailing(rows, tiers)
-        rows = version_at(rows, tiers.once("spells", lambda: self._spells(tiers)).select("instrument", "tick", "awaited", "due"), ["instrument"])
+        spells = tiers.once("spells", lambda: self._spells(tiers)).select("instrument", "tick", "awaited", "due")
+        rows = version_at(rows, spells, ["instrument"])
         overdue = (c("due") <= c("tick")) & (c("value_date") >= c("awaited"))
         late = c("instrument").is_in(list(self.timed_out)) & overdue
         truncated = 100 * c("volume_kusd") < WHOLE_VOLUME_PERCENT * c("trailing_volume_kusd")

@@ -62,6 +62,8 @@ def due_after(since: pl.Expr, patience: pl.Expr) -> pl.Expr:
     """
     today = pl.max_horizontal(since, c("session_start")) + patience
     used = (c("session_end") - pl.max_horizontal(since, c("session_start"))).clip(0).fill_null(0)
-    return pl.when((today < c("session_end")).fill_null(value=False)).then(today).otherwise(
-        c("next_start") + patience - used
+    return (
+        pl.when((today < c("session_end")).fill_null(value=False))
+        .then(today)
+        .otherwise(c("next_start") + patience - used)
     )

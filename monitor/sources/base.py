@@ -83,6 +83,14 @@ class Source(ABC):
     def exhausted(self) -> bool:
         """Whether all was handed over and nothing will follow; it stays so. A broken source never gets there."""
 
+    @property
+    def through_us(self) -> int | None:
+        """Of a source that owns the clock: everything up to this moment (epoch microseconds) was handed over.
+
+        None: it does not know, as most sources do not, or nothing is known before the first poll that had nothing.
+        """
+        return None
+
     @abstractmethod
     def lag(self) -> int | None:
         """How much is known to wait: records, or bytes for a file; None if that cannot be known."""

@@ -49,6 +49,7 @@ class PlayedSource(Source):
         self._next = 0
         self._total: int | None = None
         self._is_open = False
+        self._through_us: int | None = None
 
     def open(self, resume: Mapping[str, int] | None = None) -> None:
         """Read all files and put their events in order; those after the story's end are left out.
@@ -72,8 +73,10 @@ class PlayedSource(Source):
             raise ValueError("max_records must be at least 1")
         if not self._is_open:
             raise RuntimeError("a PlayedSource is polled between open and close")
-        due = bisect_right(self._times, self._clock.now_us())
+        now_us = self._clock.now_us()
+        due = bisect_right(self._times, now_us)
         if self._next >= due:
+            self._through_us = now_us
             return None
         file = self._events[self._next][0]
         upto = self._next
@@ -89,6 +92,11 @@ class PlayedSource(Source):
     def exhausted(self) -> bool:
         """Whether everything was handed over."""
         return self._next == self._total
+
+    @property
+    def through_us(self) -> int | None:
+        """What time the story had at the last poll that had nothing."""
+        return self._through_us
 
     def lag(self) -> int | None:
         """How many events are due and not handed over; None if it is not open."""

@@ -190,6 +190,14 @@ class Supervisor:
         missing = [keeper.feed.name for keeper in self._keepers if not keeper.was_up]
         return f"not connected yet: {', '.join(missing)}" if missing else None
 
+    def through_us(self) -> int | None:
+        """The moment up to which the source that owns the clock has handed over everything; None if none does.
+
+        Whoever reads this first, and then takes until nothing is left, has everything up to it.
+        """
+        known = [keeper.through_us for keeper in self._keepers if keeper.through_us is not None]
+        return min(known, default=None)
+
     @property
     def ended(self) -> bool:
         """Whether every feed has ended and all that they brought was taken."""
@@ -248,12 +256,14 @@ class _Keeper:
         feed: which one.
         state: how it stands.
         was_up: whether it was ever connected.
+        through_us: `Source.through_us` as of what was put into the queue.
     """
 
     def __init__(self, feed: Feed, resume: Mapping[str, int], world: _World) -> None:
         self.feed = feed
         self.state = SourceState.CONNECTING
         self.was_up = False
+        self.through_us: int | None = None
         self._world = world
         self._resume = dict(resume)
         self._backoff = Backoff(world.settings.first_wait_seconds, world.settings.longest_wait_seconds, world.random)
@@ -321,6 +331,7 @@ class _Keeper:
                 break
             batch = source.poll(settings.records_a_poll)
             now = world.monotonic()
+            self.through_us = source.through_us
             if batch is not None:
                 self._hand_over(batch, now)
                 heard_at = now

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.calendar import MarketCalendar
-from monitor.engine.decode import Decoded, Decoder, schema
 from monitor.engine.bars.repo import REPO_BAR
+from monitor.engine.decode import Decoded, Decoder, schema
 from monitor.engine.tiers import BENCHMARK, EVER, REFERENCE, Tiers, TierStore
 from monitor.sources.base import RawBatch
 from monitor.streams import STREAMS
@@ -358,7 +358,9 @@ class TestTrades:
 
     def test_ids_are_known_again_by_partition(self) -> None:
         def with_id(partition: str, offset: int) -> Decoded:
-            events = trades(Batch(partition, [(0, 5)])).events.with_columns(id=pl.lit("a"), offset=pl.lit(offset, pl.Int64))
+            events = trades(Batch(partition, [(0, 5)])).events.with_columns(
+                id=pl.lit("a"), offset=pl.lit(offset, pl.Int64)
+            )
             return Decoded("repo", "feed", partition, events, ())
 
         store = TierStore(CALENDAR)

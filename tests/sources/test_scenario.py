@@ -318,7 +318,8 @@ def test_blocks_before_the_resumed_one_are_not_made(monkeypatch: pytest.MonkeyPa
         return make(scenario, seed, block)
 
     monkeypatch.setitem(source.MAKERS, "treasury", (count, watched))
-    for first, index, begins in ((20, 0, 20), (20, 17, 20), (20, 999_999, 21), (200, 0, None)):
+    size = count(blocks_of(CRUNCH)[20])
+    for first, index, begins in ((20, 0, 20), (20, 17, 20), (20, size, 21), (20, 999_999, 21), (200, 0, None)):
         made.clear()
         one = over(CRUNCH)
         one.open({"treasury-crunch/treasury": first * POSITIONS_PER_BLOCK + index})

@@ -75,9 +75,7 @@ class Standing:
         measures: as given.
     """
 
-    def __init__(
-        self, bars: pl.DataFrame, series: Sequence[str], measures: Sequence[str], hold_us: pl.Expr
-    ) -> None:
+    def __init__(self, bars: pl.DataFrame, series: Sequence[str], measures: Sequence[str], hold_us: pl.Expr) -> None:
         self.measures = tuple(measures)
         self.codes = bars.select(series).unique().sort(series).with_row_index("code").with_columns(c("code").cast(int))
         rows = bars.join(self.codes, on=list(series), how="left", nulls_equal=True).sort("code", "second")

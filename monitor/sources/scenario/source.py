@@ -124,6 +124,7 @@ class ScenarioSource(Source):
         self._partitions: list[_Partition] = []
         self._told, self._total = 0, -1
         self._is_open = False
+        self._through_us: int | None = None
 
     def open(self, resume: Mapping[str, int] | None = None) -> None:
         """Begin at the past's beginning.
@@ -152,6 +153,7 @@ class ScenarioSource(Source):
         heads = [(partition.head_us(now_us), partition) for partition in self._partitions]
         waiting = [(head_us, partition) for head_us, partition in heads if head_us is not None]
         if not waiting:
+            self._through_us = now_us
             return None
         _, first = min(waiting, key=lambda each: each[0])
         batch = first.take(self.name, now_us, max_records)
@@ -162,6 +164,11 @@ class ScenarioSource(Source):
     def exhausted(self) -> bool:
         """Whether the story was told to its end."""
         return self._told == self._total
+
+    @property
+    def through_us(self) -> int | None:
+        """What time the story had at the last poll that had nothing."""
+        return self._through_us
 
     def lag(self) -> int | None:
         """How many events have arrived and wait, to the last whole block; None if it is not open."""
