@@ -34,7 +34,7 @@ from monitor.replay import replay as run_replay
 from monitor.report import ReportError, write_report
 from monitor.signals import label_names
 from monitor.signals.model import Signal
-from monitor.sinks.base import SinkError
+from monitor.sinks.base import SYNTHETIC, SinkError
 from monitor.sinks.files import REJECTS_FILE, ReplayFiles
 from monitor.sinks.http import HttpServer, metrics_app
 from monitor.sinks.log import LogSink
@@ -153,7 +153,11 @@ def run(
         story = _story(settings) if plays or not settings.sources else None
         disable_created_metrics()
         prometheus = PrometheusSink([_metric(each) for each in signals], __version__)
-        narrator = LogSink([each.name for each in signals if each.headline], wall_time.monotonic)
+        narrator = LogSink(
+            [each.name for each in signals if each.headline],
+            wall_time.monotonic,
+            is_synthetic=story is not None and story.is_synthetic,
+        )
         pipeline = Pipeline(signals, calendar, begin=story.first_tick if story else None)
         journal = _journal(settings, story, pipeline, calendar, prometheus)
         has_state = journal is not None and journal.open()
@@ -236,7 +240,8 @@ def replay(
         pipeline = Pipeline(signals, calendar, begin=story.first_tick if story else None)
         with ExitStack() as stack:
             journal = _journal_of_replay(state, story, pipeline, calendar, stack)
-            files = ReplayFiles(out, pipeline.step_shape, label_names(signals))
+            synthetic = story.name if story and story.is_synthetic else None
+            files = ReplayFiles(out, pipeline.step_shape, label_names(signals), synthetic=synthetic)
             stack.callback(files.close)
             progress = stack.enter_context(ReplayProgress(_err))
             summary = run_replay(
@@ -248,7 +253,7 @@ def replay(
             )
         described = summary.as_json() | {"rejects_not_kept": files.rejects_dropped}
         if story:
-            described |= {"story": story.title}
+            described |= {"story": story.title, SYNTHETIC: story.is_synthetic}
         files.write_catalogue([signal_as_data(each) for each in signals])
         files.write_summary(described)
         if report:

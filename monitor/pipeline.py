@@ -195,7 +195,7 @@ class Pipeline:
             elif partition.is_held and now_us - silent_since >= IDLE_RELEASE_US:
                 self._store.release(partition.name)
                 self._releases.append((partition.name, partition.next_position, self._ran))
-                _log.info("a partition is idle: ticks wait for it no longer", partition=partition.name)
+                _log.debug("a partition is idle: ticks wait for it no longer", partition=partition.name)
 
     def _decode(self, batch: RawBatch, which: slice) -> list[Decoded]:
         if which.start == 0 and which.stop == len(batch):

@@ -53,6 +53,11 @@ class Story:
     make: Callable[[StoryClock], Source]
 
     @property
+    def is_synthetic(self) -> bool:
+        """Whether its events are made up."""
+        return self.kind == SCENARIO_KIND
+
+    @property
     def first_tick(self) -> int:
         """The first tick that is run, epoch seconds."""
         return -(-self.start_us // MICROSECONDS_PER_SECOND)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from monitor.signals.model import Signal
 
 _ZONE: Final = ZoneInfo(NEW_YORK)
+_THIRTY_SECONDS: Final = "32nds"
 _WHOLE: Final = 10
 """From this size on a number is told without decimals."""
 
@@ -59,10 +60,12 @@ def new_york(epoch_second: int) -> str:
 def quantity(value: float, unit: str) -> str:
     """A number with its unit and as many digits as mean something.
 
-    >>> quantity(217.0, "bp"), quantity(4.5, "bp"), quantity(0.5, "ratio")
-    ('217 bp', '4.5 bp', '50 %')
+    >>> quantity(217.0, "bp"), quantity(4.5, "bp"), quantity(0.5, "ratio"), quantity(0.35, "32nds")
+    ('217 bp', '4.5 bp', '50 %', '0.35 32nds')
     """
     if unit == "ratio":
         return f"{100 * value:z.0f} %"
+    if unit == _THIRTY_SECONDS:  # the thresholds of the short end are hundredths apart
+        return f"{value:z.3g} {unit}"
     digits = 0 if abs(value) >= _WHOLE or value == int(value) else 1
     return f"{value:z,.{digits}f} {unit}"

@@ -21,6 +21,8 @@ _SHOWN: Final = 500
 """Of more alert transitions the page tells, and the picture marks, the last so many, and says so."""
 _NEEDED: Final = ("first_event", "last_event", "events", "rejects")
 """What the page tells of `summary.json`."""
+_STORY: Final = "story"
+"""There if a scenario or some days of a history were played: says which, and if they are made up."""
 _COLUMNS: Final = ("ts", "signal", "labels", "value", "level")
 
 _PAGE: Final = Template("""<!doctype html>
@@ -30,12 +32,13 @@ _PAGE: Final = Template("""<!doctype html>
 body { font: 15px/1.45 system-ui, sans-serif; color: #333; margin: 1.2rem auto; max-width: 1300px; padding: 0 1rem }
 h1 { font-size: 1.35rem; margin: 0 } h2 { font-size: 1.05rem; margin: 1.4rem 0 .3rem } .note { color: #666 }
 .tiles { display: flex; gap: 2.2rem; flex-wrap: wrap; margin: .8rem 0 } .tile b { display: block; font-size: 1.7rem }
+.synthetic { background: #fff3cd; border: 1px solid #e0c060; padding: .5rem .8rem; font-weight: 600 }
 .critical { color: #D55E00 } .warning { color: #9a6a00 } .blind { color: #777; font-style: italic }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; padding: .2rem .7rem .2rem 0; vertical-align: top }
 tr + tr td { border-top: 1px solid #eee } td:first-child { white-space: nowrap }
 </style></head><body>
-<h1>$title</h1><p class="note">$span. All times are event times, UTC unless they say New York.</p>
+$banner<h1>$title</h1><p class="note">$span. All times are event times, UTC unless they say New York.</p>
 <div class="tiles">$tiles</div>
 $figure
 <h2>Alert transitions</h2>$dropped
@@ -61,7 +64,7 @@ def write_report(folder: Path) -> Path:
         lines = (folder / "alerts.jsonl").read_text(encoding="utf-8").split("\n")
         alerts = [json.loads(line) for line in lines if line]
         steps = pl.read_parquet(folder / "signals.parquet").select(_COLUMNS)
-        summary = {key: summary[key] for key in _NEEDED}
+        summary = {key: summary[key] for key in _NEEDED} | {_STORY: summary.get(_STORY)}
     except (OSError, ValueError, KeyError, TypeError, PolarsError) as error:
         raise ReportError(
             f"{folder} is no folder that a replay wrote to its end ({error}); "
@@ -94,12 +97,18 @@ def render(
     dropped = "" if len(shown) == len(alerts) else f"<p class='note'>the last {_SHOWN} of {len(alerts):,}</p>"
     return _PAGE.substitute(
         title="Market stress: a replay",
+        banner=_banner(summary),
         span=_span(summary),
         tiles=_tiles(alerts, summary),
         figure=figure,
         dropped=dropped,
         rows="".join(map(_row, reversed(shown))),
     )
+
+
+def _banner(summary: Mapping[str, Any]) -> str:
+    story = summary.get(_STORY)
+    return f'<p class="synthetic">{html.escape(story)}</p>' if story else ""
 
 
 def _span(summary: Mapping[str, Any]) -> str:

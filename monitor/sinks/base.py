@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from monitor.results import Ingested, Output
+
+
+SYNTHETIC: Final = "synthetic"
+"""The key by which outputs say that their events are made up."""
+
+
+def synthetic_sentence(sentence: str) -> str:
+    """A sentence about made-up events, so that nobody who reads it alone takes it for real."""
+    return f"SYNTHETIC: {sentence}"
 
 
 class SinkError(Exception):

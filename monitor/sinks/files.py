@@ -13,7 +13,7 @@ from polars import col as c
 from polars.exceptions import PolarsError
 
 from monitor.results import BLIND, MICROSECONDS_PER_SECOND, Level
-from monitor.sinks.base import Sink, SinkError
+from monitor.sinks.base import SYNTHETIC, Sink, SinkError, synthetic_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,15 @@ MAX_REJECTS_KEPT: Final = 1_000_000
 
 
 class ReplayFiles(Sink):
-    """Writes a folder; what an earlier replay left there is replaced."""
+    """Writes a folder; what an earlier replay left there is replaced.
+
+    Args:
+        folder: made if it is not there.
+        step_shape: the columns of the frames of steps.
+        labels: those of them that are labels.
+        synthetic: which made-up feed this is; every file then says so. None: the events are real.
+        max_rejects: so many refused payloads are kept.
+    """
 
     def __init__(
         self,
@@ -43,8 +51,11 @@ class ReplayFiles(Sink):
         step_shape: Mapping[str, pl.DataType],
         labels: tuple[str, ...],
         *,
+        synthetic: str | None = None,
         max_rejects: int = MAX_REJECTS_KEPT,
     ) -> None:
+        self._synthetic = synthetic
+        self._metadata = {SYNTHETIC: synthetic} if synthetic else None
         self._folder, self._shape, self._labels = folder, step_shape, labels
         self._max_rejects = max_rejects
         self._parts: list[Path] = []
@@ -70,10 +81,13 @@ class ReplayFiles(Sink):
         """Append steps and transitions."""
         with self._writing():
             for transition in output.transitions:
-                self._alerts.write(json.dumps(transition_line(transition), ensure_ascii=False) + "\n")
+                line = transition_line(transition)
+                if self._synthetic:
+                    line |= {SYNTHETIC: True, "sentence": synthetic_sentence(transition.sentence)}
+                self._alerts.write(json.dumps(line, ensure_ascii=False) + "\n")
             if output.steps.height:
                 part = self._folder / f"{_PART_BEGIN}{len(self._parts):06d}"
-                self.signal_rows(output.steps).write_parquet(part)
+                self.signal_rows(output.steps).write_parquet(part, metadata=self._metadata)
                 self._parts.append(part)
 
     def close(self) -> None:
@@ -81,11 +95,11 @@ class ReplayFiles(Sink):
         whole = self._folder / SIGNALS_FILE
         with self._writing(), self._files:
             if not self._parts:
-                self.signal_rows(pl.DataFrame(schema=self._shape)).write_parquet(whole)
+                self.signal_rows(pl.DataFrame(schema=self._shape)).write_parquet(whole, metadata=self._metadata)
             elif len(self._parts) == 1:
                 self._parts[0].rename(whole)
             else:
-                pl.scan_parquet(self._parts, glob=False).sink_parquet(whole)
+                pl.scan_parquet(self._parts, glob=False).sink_parquet(whole, metadata=self._metadata)
                 for part in self._parts:
                     part.unlink()
             self._parts.clear()

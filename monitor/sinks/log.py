@@ -8,7 +8,8 @@ import structlog
 from polars import col as c
 
 from monitor.results import BLIND, Level
-from monitor.sinks.base import Sink
+from monitor.sinks.base import SYNTHETIC, Sink, synthetic_sentence
+from monitor.sinks.files import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -27,9 +28,11 @@ class LogSink(Sink):
     Args:
         headlines: the signals whose newest values are told.
         wall: a monotonic clock in seconds.
+        is_synthetic: whether the events are made up; every line then says so.
     """
 
-    def __init__(self, headlines: Collection[str], wall: Callable[[], float]) -> None:
+    def __init__(self, headlines: Collection[str], wall: Callable[[], float], *, is_synthetic: bool = False) -> None:
+        self._mark = {SYNTHETIC: True} if is_synthetic else {}
         self._headlines = list(headlines)
         self._wall = wall
         self._told_at = wall() - EVERY_SECONDS
@@ -46,19 +49,21 @@ class LogSink(Sink):
             _log.warning("events came too late to count", stream=what.stream, count=what.late)
 
     def wrote(self, output: Output) -> None:
-        """Tell the transitions, and the newest of the headlines' values."""
+        """Tell the transitions, and of each headline the worst value that changed last."""
         for transition in output.transitions:
             is_bad = transition.after in {Level.CRITICAL.word, BLIND}
             tell = _log.error if is_bad else _log.warning if transition.after == Level.WARNING.word else _log.info
-            tell(transition.sentence, alert=transition.alert, to=transition.after, notify=transition.notify)
-        headlines = output.steps.filter(
+            said = synthetic_sentence(transition.sentence) if self._mark else transition.sentence
+            tell(said, alert=transition.alert, to=transition.after, notify=transition.notify)
+        shown = output.steps.filter(
             c("signal").is_in(self._headlines), c("level").is_not_null(), c("value").is_not_null()
         )
-        if headlines.height and self._wall() - self._told_at >= EVERY_SECONDS:
+        if shown.height and self._wall() - self._told_at >= EVERY_SECONDS:
             self._told_at = self._wall()
-            newest = headlines.unique("signal", keep="last", maintain_order=True).sort("signal")
-            values = dict(zip(newest["signal"], newest["value"], strict=True))
-            _log.info("how it stands", value_date=str(newest["value_date"].max()), **values)
+            now = shown.filter(c("tick") == c("tick").max().over("signal"))
+            worst = now.sort("level", "value", descending=True, maintain_order=True).unique("signal", keep="first")
+            values = {signal: float(f"{value:.4g}") for signal, value in worst.sort("signal").select("signal", "value").rows()}
+            _log.info("worst of each", event_time=rfc3339(output.until), **self._mark, **values)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -27,6 +27,7 @@ TICK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 MAX_SERIES_A_SIGNAL: Final = 5_000
 """Label sets beyond this are not exported; `monitor_series_dropped_total` counts their steps."""
 
+_SYNTHETIC_KIND: Final = "scenario"
 _UP: Final = "up"
 """The state of a source that is connected."""
 
@@ -116,6 +117,9 @@ class PrometheusSink(Sink):
             "monitor_source_state", "1 for the state that a source is in.", ["source", "state"], registry=registry
         )
         self._source_states: dict[str, str] = {}
+        self._synthetic = Gauge(
+            "monitor_synthetic", "1 if the events are made up: no number here is of a real market.", registry=registry
+        )
         self._state_writable = Gauge(
             "monitor_state_writable", "0 while the durable state cannot be written.", registry=registry
         )
@@ -178,6 +182,8 @@ class PrometheusSink(Sink):
     def source_state(self, source: str, kind: str, state: str) -> None:
         """Say how a source stands; from any thread."""
         self._source_info.labels(source, kind).set(1)
+        if kind == _SYNTHETIC_KIND:
+            self._synthetic.set(1)
         self._source_up.labels(source).set(state == _UP)
         known = self._source_states.setdefault(source, state)
         if known != state:
