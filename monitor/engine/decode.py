@@ -49,6 +49,8 @@ _COLUMN_TYPES: Final[dict[Kind, pl.DataType]] = {
     Kind.DATE: pl.Date(),
     Kind.TEXTS: pl.List(pl.String()),
 }
+_RAW_TYPES: Final = _COLUMN_TYPES | {Kind.NUMBER: pl.Float64(), Kind.DATE: pl.String()}
+"""The types of the columns before they are checked and scaled."""
 _WANTED: Final[dict[Kind, str]] = {
     Kind.TIMESTAMP: "epoch microseconds as an integer, or an RFC 3339 string",
     Kind.NUMBER: "a number or a decimal string",
@@ -168,24 +170,31 @@ class _StreamDecoder:
         self._struct = msgspec.defstruct("Event", wire, gc=False)
         self._parse = msgspec.json.Decoder(self._struct).decode
         self._checks = checks_of(stream)
+        self._broken = pl.coalesce(pl.when(check.fails).then(i) for i, check in enumerate(self._checks))
+        self._finished = self._finish()
+        self._schema = tuple(schema(stream))
 
     def decode(self, batch: RawBatch, which: Sequence[int]) -> Decoded:
         parsed, rows, refused = self._parse_lines(batch, which)
         columns, bad = self._columns(parsed)
-        frame = pl.DataFrame({"row": pl.Series(rows, dtype=pl.Int64), **columns})
+        row = pl.Series(rows, dtype=pl.Int64)
+        offsets = pl.Series(batch.offsets, dtype=pl.Int64)
+        frame = pl.DataFrame({"row": row, "offset": offsets.gather(row), **columns})
         if bad:
             keep = [i for i in range(len(rows)) if i not in bad]
             refused |= {rows[i]: why for i, why in bad.items()}
             frame = frame[keep]
-        frame, broken = self._check(frame)
-        refused |= broken
-        frame, ahead = _check_arrival(frame, batch)
+        # All checks and all columns in one go: a batch may be small, and each pass over it has its price.
+        done = frame.select(broken=self._broken, **self._finished)
+        frame, done, ahead = _check_arrival(frame, done, batch)
         refused |= ahead
-        frame = self._finish(frame)
-        frame, unconvertible = convert_units(frame) if self.stream is streams.REFERENCE else (frame, {})
-        refused |= unconvertible
-        offsets = pl.Series("offset", batch.offsets, dtype=pl.Int64)
-        events = frame.with_columns(offset=offsets.gather(frame["row"])).select(*schema(self.stream))
+        if done["broken"].null_count() < done.height:
+            refused |= self._told(frame.with_columns(done["broken"]))
+            done = done.filter(pl.col("broken").is_null())
+        if self.stream is streams.REFERENCE:
+            done, unconvertible = convert_units(done)
+            refused |= unconvertible
+        events = done.select(*self._schema)
         rejects = tuple(
             Reject(
                 self.stream.name, *refused[i], batch.source, batch.partition, batch.offsets[i], batch.payloads[i]
@@ -199,10 +208,11 @@ class _StreamDecoder:
     ) -> tuple[list[Any], list[int], dict[int, tuple[Reason, str]]]:
         """Structs of the good lines, their rows in the batch, and what was refused by row."""
         payloads, parse = batch.payloads, self._parse
+        mine = payloads if len(which) == len(payloads) else [payloads[i] for i in which]
         try:
-            if all(len(payloads[i]) <= streams.MAX_LINE_BYTES for i in which):
-                all_good = [parse(payloads[i]) for i in which]
-                if all(payloads[i].isascii() for i in which):
+            if max(map(len, mine), default=0) <= streams.MAX_LINE_BYTES:
+                all_good = list(map(parse, mine))
+                if all(map(bytes.isascii, mine)):
                     return all_good, list(which), {}
         except _UNPARSED:
             pass  # a line is bad: each is taken by itself below, which finds it and says why
@@ -252,7 +262,9 @@ class _StreamDecoder:
         columns: dict[str, pl.Series] = {}
         for field in self.stream.fields:
             values = list(map(attrgetter(field.name), parsed))
-            if field.kind is Kind.NUMBER:
+            if values.count(None) == len(values):  # nobody says it: most of the optional fields
+                columns[field.name] = pl.repeat(None, len(values), dtype=_RAW_TYPES[field.kind], eager=True)
+            elif field.kind is Kind.NUMBER:
                 columns[field.name] = column(values, pl.Float64(), number, field, bad)
             elif field.kind is Kind.TIMESTAMP:
                 columns[field.name] = column(values, pl.Int64(), timestamp_us, field, bad)
@@ -262,22 +274,19 @@ class _StreamDecoder:
                 columns[field.name] = pl.Series(values, dtype=_COLUMN_TYPES[field.kind])
         return columns, bad
 
-    def _check(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, tuple[Reason, str]]]:
-        """The rows that meet every check, and the first that each other row fails."""
-        broken = pl.coalesce(pl.when(check.fails).then(i) for i, check in enumerate(self._checks))
-        frame = frame.with_columns(broken=broken)
-        good = frame["broken"].is_null()
-        if good.all():
-            return frame.drop("broken"), {}
-        refused = {
+    def _told(self, checked: pl.DataFrame) -> dict[int, tuple[Reason, str]]:
+        """The first check that each broken row fails, in words, by its row in the batch."""
+        return {
             row["row"]: (self._checks[row["broken"]].reason, self._checks[row["broken"]].detail(row))
-            for row in frame.filter(~good).iter_rows(named=True)
+            for row in checked.filter(pl.col("broken").is_not_null()).iter_rows(named=True)
         }
-        return frame.filter(good).drop("broken"), refused
 
-    def _finish(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Scaled integers, dates, defaults: the columns as `schema` says (a reference's value still a float)."""
-        done = []
+    def _finish(self) -> dict[str, pl.Expr]:
+        """Scaled integers, dates, defaults: the columns as `schema` says (a reference's value still a float).
+
+        Of a row that fails a check they mean nothing; they must not fail for it.
+        """
+        done = {"row": pl.col("row"), "offset": pl.col("offset")}
         for field in self.stream.fields:
             value = pl.col(field.name)
             if field.zero_is_missing:
@@ -285,30 +294,32 @@ class _StreamDecoder:
             if field.default is not None:
                 value = value.fill_null(field.default)
             if field.kind is Kind.DATE:
-                value = value.str.to_date("%Y-%m-%d")
+                value = value.str.to_date("%Y-%m-%d", strict=False)
             if field.default_from == "ts":
                 value = value.fill_null(new_york_dates(pl.col("ts")).clip(FIRST_DATE))
             elif field.default_from:
                 value = value.fill_null(pl.col(field.default_from))
             if field.kind is Kind.NUMBER and self.stream is not streams.REFERENCE:
-                value = (value * field.scale).round().cast(pl.Int64)
-            done.append(value.alias(field.column))
-        return frame.select("row", *done)
+                value = (value * field.scale).round().cast(pl.Int64, strict=False)
+            done[field.column] = value
+        return done
 
 
-def _check_arrival(frame: pl.DataFrame, batch: RawBatch) -> tuple[pl.DataFrame, dict[int, tuple[Reason, str]]]:
-    """The rows whose event time is not ahead of their arrival, and why each other row is refused."""
+def _check_arrival(
+    frame: pl.DataFrame, done: pl.DataFrame, batch: RawBatch
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[int, tuple[Reason, str]]]:
+    """Both frames without the sound rows whose event time is ahead of their arrival, and why those are refused."""
     if batch.arrived_us is None:
-        return frame, {}
+        return frame, done, {}
     arrived = pl.Series("arrived_us", batch.arrived_us, dtype=pl.Int64).gather(frame["row"])
     ahead_us = frame["ts"] - arrived
-    is_ahead = ahead_us > streams.MAX_AHEAD_US
+    is_ahead = ((ahead_us > streams.MAX_AHEAD_US) & done["broken"].is_null()).fill_null(value=False)
     if not is_ahead.any():
-        return frame, {}
+        return frame, done, {}
     allowed = streams.MAX_AHEAD_US // streams.MICROSECONDS_PER_SECOND
     advice = f"ahead of its arrival, and at most {allowed} s are allowed: set the producer's clock"
     refused = {
         row: (Reason.AHEAD_OF_ARRIVAL, f"ts is {ahead / streams.MICROSECONDS_PER_SECOND:,.1f} s {advice}")
         for row, ahead in zip(frame["row"].filter(is_ahead), ahead_us.filter(is_ahead), strict=True)
     }
-    return frame.filter(~is_ahead), refused
+    return frame.filter(~is_ahead), done.filter(~is_ahead), refused

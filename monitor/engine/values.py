@@ -34,11 +34,13 @@ def column(
 
     What cannot be converted is null in the column and named in `bad`, the first reason of a row only.
     """
-    if dtype == pl.Float64() or not values or min(map(_sound_ts, values)):
-        try:
-            return pl.Series(values, dtype=dtype)
-        except TypeError:
-            pass  # decimal strings among them: one by one
+    try:
+        series = pl.Series(values, dtype=dtype)
+    except (TypeError, OverflowError):
+        pass  # strings among them, or an integer beyond all: one by one
+    else:
+        if dtype == pl.Float64() or _all_sound(series):
+            return series
     converted = []
     for i, value in enumerate(values):
         try:
@@ -49,8 +51,12 @@ def column(
     return pl.Series(converted, dtype=dtype)
 
 
-def _sound_ts(value: object) -> bool:
-    return type(value) is int and streams.EARLIEST_TS_US <= value < streams.LATEST_TS_US
+def _all_sound(ts_us: pl.Series) -> bool:
+    """Whether all event times there are lie between 1990 and 2100."""
+    first, last = ts_us.min(), ts_us.max()
+    if not isinstance(first, int) or not isinstance(last, int):
+        return True
+    return first >= streams.EARLIEST_TS_US and last < streams.LATEST_TS_US
 
 
 def number(value: float | str, field: Field) -> float:
