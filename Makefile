@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test check format generate lock pictures clean
+.PHONY: help install run test check bench format generate lock pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,6 +31,9 @@ check: install ## lint, format, strict types, generated files current
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/stress-monitor generate --check
+
+bench: install ## what it costs, as ratios against a loop by hand in the same run (about 10 minutes)
+	@$(BIN)/python tests/bench/run.py
 
 format: install ## write the format that check wants
 	@$(BIN)/ruff check --fix .
