@@ -33,7 +33,7 @@ check: install ## lint, format, strict types, generated files current
 	@$(BIN)/stress-monitor generate --check
 
 bench: install ## what it costs, as ratios against a loop by hand in the same run (about 10 minutes)
-	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python -m tests.bench.run
 
 format: install ## write the format that check wants
 	@$(BIN)/ruff check --fix .

@@ -11,6 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 
+_NONE = -1
+"""There is no spread, or no depth."""
+
+
 class Quote(msgspec.Struct, gc=False):
     """Of a quote what the bars need."""
 
@@ -29,7 +33,7 @@ class Bar(NamedTuple):
     instrument: str
     first_us: int
     last_us: int
-    spread_e9: int | None
+    spread_e9: int | None  # of the last quote
     spread_area: int
     spread_us: int
     depth_area: int
@@ -44,7 +48,7 @@ class HandMade:
 
     def __init__(self) -> None:
         self.sealed: deque[Bar] = deque()
-        self._open: dict[str, list[int | None]] = {}
+        self._open: dict[str, list[int]] = {}
         self._decode = msgspec.json.Decoder(Quote).decode
 
     def push(self, lines: list[bytes]) -> None:
@@ -57,7 +61,7 @@ class HandMade:
             if bar is not None and bar[0] != second:
                 seal(q.instrument, bar)
                 bar = None
-            spread = depth = None
+            spread = depth = _NONE
             one_sided = crossed = 0
             if not q.bid or not q.ask:
                 one_sided = 1
@@ -71,10 +75,10 @@ class HandMade:
                 open_[q.instrument] = [second, q.ts, q.ts, spread, depth, 0, 0, 0, 0, 1, one_sided, crossed]
                 continue
             stood = q.ts - bar[2]
-            if bar[3] is not None:
+            if bar[3] >= 0:
                 bar[5] += bar[3] * stood
                 bar[6] += stood
-            if bar[4] is not None:
+            if bar[4] >= 0:
                 bar[7] += bar[4] * stood
                 bar[8] += stood
             bar[2], bar[3], bar[4] = q.ts, spread, depth
@@ -88,8 +92,11 @@ class HandMade:
             self._seal(instrument, bar)
         self._open.clear()
 
-    def _seal(self, instrument: str, bar: list[int | None]) -> None:
+    def _seal(self, instrument: str, bar: list[int]) -> None:
         second, first, last, spread, _, area, us, depth_area, depth_us, quotes, one_sided, crossed = bar
+        last_spread = None if spread == _NONE else spread
         self.sealed.append(
-            Bar(second, instrument, first, last, spread, area, us, depth_area, depth_us, quotes, one_sided, crossed)  # type: ignore[arg-type]
-        )
+            Bar(
+                second, instrument, first, last, last_spread, area, us, depth_area, depth_us, quotes, one_sided, crossed
+            )
+        )  # fmt: skip

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from by_hand import Bar, HandMade
-from made_quotes import START_US, lines
 
 from monitor.calendar import MarketCalendar
 from monitor.engine.bars import KINDS
@@ -28,6 +26,8 @@ from monitor.signals import CATALOGUE
 from monitor.sources.base import RawBatch
 from monitor.sources.file import FileSource
 from monitor.streams import MICROSECONDS_PER_SECOND
+from tests.bench.by_hand import Bar, HandMade
+from tests.bench.made_quotes import START_US, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
