@@ -62,7 +62,9 @@ class LogSink(Sink):
             self._told_at = self._wall()
             now = shown.filter(c("tick") == c("tick").max().over("signal"))
             worst = now.sort("level", "value", descending=True, maintain_order=True).unique("signal", keep="first")
-            values = {signal: float(f"{value:.4g}") for signal, value in worst.sort("signal").select("signal", "value").rows()}
+            values = {
+                signal: float(f"{value:.4g}") for signal, value in worst.sort("signal").select("signal", "value").rows()
+            }
             _log.info("worst of each", event_time=rfc3339(output.until), **self._mark, **values)
 
     def close(self) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from monitor.results import Ingested, Output, ThresholdInForce
 
 TICK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_UNDER_WAY_BUCKETS: Final = (*TICK_BUCKETS, 10.0, 30.0)
+"""An event waits at least for the allowed lateness, two seconds, before its second is sealed."""
 MAX_SERIES_A_SIGNAL: Final = 5_000
 """Label sets beyond this are not exported; `monitor_series_dropped_total` counts their steps."""
 
@@ -132,7 +134,7 @@ class PrometheusSink(Sink):
         self._event_to_metric = Histogram(
             "monitor_event_to_metric_seconds",
             "Wall time from an event's arrival until its whole second shows on this page.",
-            buckets=TICK_BUCKETS,
+            buckets=_UNDER_WAY_BUCKETS,
             registry=registry,
         )
         self._dropped = Counter(
@@ -286,7 +288,9 @@ def _segments(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterat
         for now in states.values():
             if now.level is not None:  # a segment that has seen no level is not calm
                 level[segment] = max(level.get(segment, Level.CALM), now.level)
-            blind[segment] = blind.get(segment, False) or (now.blind and signals[name].headline)
+            # An issue that no threshold is for does not blind its segment.
+            is_headline = signals[name].headline and now.level is not None
+            blind[segment] = blind.get(segment, False) or (now.blind and is_headline)
     yield _by_segment("market_segment_level", "Highest level of a segment's signals.", level)
     yield _by_segment("market_segment_blind", "1 while a headline signal of the segment is blind.", blind)
 

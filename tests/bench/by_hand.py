@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import msgspec
 
-
 _NONE = -1
 """There is no spread, or no depth."""
 
