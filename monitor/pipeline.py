@@ -20,7 +20,7 @@ from monitor.engine.tiers import TierStore
 from monitor.engine.watermark import NEVER_US
 from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
-from monitor.streams import MICROSECONDS_PER_SECOND
+from monitor.streams import EARLIEST_TS_US, MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from monitor.calendar import MarketCalendar
     from monitor.engine.decode import Decoded
+    from monitor.engine.tiers import Tiers
     from monitor.signals.model import Signal
     from monitor.sources.base import RawBatch
 
@@ -37,11 +38,13 @@ BEFORE_EVERY_TICK: Final = -(1 << 62)
 TICKS_AT_ONCE: Final = 3_600
 """How many ticks are evaluated in one go: bounds the memory of a replay; the result does not depend on it."""
 
-_VALUES_AT_ONCE: Final = 2_000_000
+_VALUES_AT_ONCE: Final = 300_000
 """So many values of a signal at most: of many issues fewer ticks are evaluated in one go."""
 
 IDLE_RELEASE_US: Final = 10 * MICROSECONDS_PER_SECOND
 """A partition that brought nothing for so long, by the clock of arrivals, holds ticks back no longer."""
+
+_EARLIEST: Final = EARLIEST_TS_US // MICROSECONDS_PER_SECOND
 
 _log = structlog.get_logger(__name__)
 
@@ -74,6 +77,7 @@ class Pipeline:
         self._ran = BEFORE_EVERY_TICK
         self._newest_us: int | None = None
         self._releases: list[tuple[str, int, int]] = []
+        self._summed: int | None = None
 
     @property
     def newest_event_us(self) -> int | None:
@@ -140,9 +144,9 @@ class Pipeline:
         ran = self._ran if self._begin is None else max(self._ran, self._begin - 1)
         if upto <= ran:
             if self._ran < ran:
-                self._store.tiers(upto + 1)  # the past is summed up as it comes
+                self._tiers(upto + 1, upto)  # the past is summed up as it comes
             return
-        tiers = self._store.tiers(ran + 1)
+        tiers = self._tiers(ran + 1, upto)
         ticks = change_ticks(self._signals, tiers, ran, upto)
         at_once = max(1, min(self._ticks_at_once, _VALUES_AT_ONCE // max(1, self._store.series_count)))
         for first in range(0, max(ticks.len(), 1), at_once):
@@ -164,6 +168,9 @@ class Pipeline:
 
     def checkpoint(self) -> Checkpoint:
         """All that a new process needs to go on from here; the rows that tiers got since this was last asked."""
+        # A print waits for the next tick, and its position is not read again: it must not be left out.
+        # Before the first tick a partition still to come may bring any second, so nothing is summed up for that.
+        self._tiers(self._ran + 1, _EARLIEST if self._summed is None else self._summed)
         facts = Facts(self._ran, self._newest_us, self._releases)
         self._releases = []
         return gather(self._store, self._evaluator, facts)
@@ -172,6 +179,7 @@ class Pipeline:
         """Go on from what an earlier process left: `checkpoint`s, put together."""
         facts = put_back(recovered, self._store, self._evaluator)
         self._ran, self._newest_us = facts.ran, facts.newest_us
+        self._summed = self.ran
 
     @property
     def positions(self) -> dict[str, int]:
@@ -186,6 +194,10 @@ class Pipeline:
     def suspects(self) -> dict[str, int]:
         """By stream, how many events with a volume equal an earlier one of their second in all but the position."""
         return self._store.suspects()
+
+    def _tiers(self, begin: int, end: int | None) -> Tiers:
+        self._summed = end
+        return self._store.tiers(begin, end)
 
     def _release_idle(self, now_us: int) -> None:
         for partition in self._store.partitions.values():

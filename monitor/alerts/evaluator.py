@@ -75,18 +75,23 @@ class Evaluator:
                 signal that is not in it did not change.
             until: the newest tick run, epoch seconds; every value stands until then.
         """
-        points = self._points(values)
+        sets = self._label_sets(values)
+        points = self._points(values, sets)
         windows = self._of_windows(points.filter(~c("by_print")), until)
-        told = pl.concat([windows, *self._of_prints(points.filter("by_print"), until)])
-        told = told.sort("tick", "signal", *self._labels, "value_date", maintain_order=True)
-        transitions = self._teller.tell(told, self._standing)
-        self._standing = pl.concat([self._standing, told.filter("is_newest")]).unique(
-            "key", keep="last", maintain_order=True
-        )
+        loud = pl.concat([windows, *self._of_prints(points.filter("by_print"), until)])
+        quiet = self._quiet(values, sets)
+        ranks = sets.select("key", "rank")
+        # As the sinks get them: by tick, signal, labels and value date.
+        loud = loud.join(ranks, on="key", how="left", maintain_order="left").sort("tick", "rank", "value_date")
+        transitions = self._teller.tell(loud.drop("rank"), quiet, self._standing)
+        newest = pl.concat([self._standing, loud.filter("is_newest"), quiet], how="diagonal")
+        self._standing = newest.select(self._standing.columns).unique("key", keep="last", maintain_order=True)
+        shape = [*self.step_shape, "rank"]
+        steps = pl.concat([loud.filter("is_step").select(shape), quiet.filter("is_step").select(shape)])
         today = max(FIRST_DATE, self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
         return Output(
             until=until,
-            steps=told.filter("is_step").select(*self.step_shape),
+            steps=steps.sort("tick", "rank", "value_date").select(*self.step_shape),
             transitions=tuple(transitions),
             thresholds=tuple(in_force(self._signals, self._calendar.flags(today))),
         )
@@ -127,27 +132,62 @@ class Evaluator:
         self._standing = fitted("standing", self._standing)
         self._teller.restore(state["told"])
 
-    def _points(self, values: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        """All change points with their keys and rules, in the order of ticks.
+    def _label_sets(self, values: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """Every label set among the values, a row each.
+
+        Columns: signal, the labels, key, rank (its place among them, by signal and labels), is_loud. A label set to
+        which no threshold ever applied is *quiet*: it has no level to be followed, which is most of the work.
+        """
+        labels = label_columns(self._labels)
+        parts = [pl.DataFrame(schema={"signal": pl.String()} | labels | {"is_ruled": pl.Boolean(), "key": pl.String()})]
+        for signal in self._signals:
+            if signal.name in values:
+                is_ruled = (c("by_print") | c("row").is_not_null()).any()
+                sets = values[signal.name].group_by(signal.labels).agg(is_ruled=is_ruled)
+                parts.append(sets.with_columns(signal=pl.lit(signal.name), key=_key(signal)))
+        sets = pl.concat(parts, how="diagonal").sort("signal", *self._labels).with_row_index("rank")
+        followed = c("key").is_in(self._last["key"].implode())
+        return sets.with_columns(c("rank").cast(pl.Int64), is_loud=c("is_ruled") | followed).drop("is_ruled")
+
+    def _points(self, values: Mapping[str, pl.DataFrame], sets: pl.DataFrame) -> pl.DataFrame:
+        """The change points of loud label sets with their keys and rules, in the order of ticks.
 
         What was absent or blind before it ever had a value says nothing, and is left out.
         """
         parts = [pl.DataFrame(schema=self._point)]
+        loud = sets.filter("is_loud")
         for signal in self._signals:
-            if signal.name not in values:
-                continue
-            frame = with_rules(values[signal.name], signal, self._calendar)
-            labels = [
-                (c(name) if name in signal.labels else pl.lit(None, pl.String)).alias(name) for name in self._labels
-            ]
-            parts.append(
-                frame.with_columns(*labels, signal=pl.lit(signal.name))
-                .with_columns(key=_key(signal))
-                .select(*self._point)
-            )
+            mine = loud.filter(c("signal") == signal.name)
+            if mine.height:
+                frame = values[signal.name].join(mine, on=list(signal.labels), nulls_equal=True, maintain_order="left")
+                parts.append(with_rules(frame, signal, self._calendar).select(*self._point))
         points = pl.concat(parts).sort("tick", "key", "value_date")
         has_value = c("value").is_not_null().cum_max().over("key")
         return points.filter(has_value | c("key").is_in(self._standing["key"].implode()))
+
+    def _quiet(self, values: Mapping[str, pl.DataFrame], sets: pl.DataFrame) -> pl.DataFrame:
+        """The change points of quiet label sets, by label set and tick.
+
+        Columns: those of what stands that such a label set has, `rank` and `is_step`.
+        """
+        told = ["key", "signal", *self._labels, *VALUE_COLUMNS, "level", *_MARKS]
+        shape = {name: kind for name, kind in self._standing.schema.items() if name in told} | {"rank": pl.Int64()}
+        parts = [pl.DataFrame(schema=shape)]
+        quiet = sets.filter(~c("is_loud"))
+        stood = self._standing.select("key", stood="value", stood_blind="blind", was_there=pl.lit(value=True))
+        for signal in self._signals:
+            mine = quiet.filter(c("signal") == signal.name).join(stood, on="key", how="left", maintain_order="left")
+            if mine.is_empty():
+                continue
+            frame = values[signal.name].join(mine, on=list(signal.labels), nulls_equal=True).sort("rank", "tick")
+            is_first = (c("rank") != c("rank").shift(1)).fill_null(value=True)
+            before = pl.when(is_first).then(c("stood")).otherwise(c("value").shift(1))
+            blind_before = pl.when(is_first).then(c("stood_blind")).otherwise(c("blind").shift(1))
+            is_step = c("value").ne_missing(before) | c("blind").ne_missing(blind_before)
+            has_value = c("was_there").fill_null(c("value").is_not_null().cum_max().over("rank"))
+            marks = {"is_newest": pl.lit(value=True), "is_retold": pl.lit(value=False), "level": pl.lit(None, pl.Int8)}
+            parts.append(frame.with_columns(**marks, is_step=is_step).filter(has_value).select(*shape))
+        return pl.concat(parts)
 
     def _of_windows(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
         """What becomes of window values: each follows the one before it in time."""

@@ -1,7 +1,8 @@
 """Levels with enter, exit and hold, as an expression over change points; `plain.py` of the tests is the same as a loop.
 
 A level is two latches, one for *warning* and one for *critical*. A latch is set when its enter condition has held
-long enough, reset when its exit condition has, and else stays: through absence, blindness and the night.
+long enough, reset when its exit condition has, and else stays: through absence, blindness and the night. Where no
+thresholds apply any more, or none of that level, a latch is let go: nothing else would ever reset it.
 
 How long a condition has held is counted in *weight*: seconds of the session clock for the values of a window,
 prints for published values. A missing value neither adds to a count nor ends it; a value on the other side ends
@@ -29,6 +30,8 @@ _CONDITIONS: Final[dict[str, tuple[pl.Expr, str]]] = {
 }
 """Each condition, and the column that says how much weight it needs before it acts."""
 _LATCHES: Final = {"warning": (_ENTER_WARNING, _LEAVE_WARNING), "critical": (_ENTER_CRITICAL, _LEAVE_CRITICAL)}
+_IS_VOID: Final = {name: c(f"{latch}_exit").is_null() for latch, names in _LATCHES.items() for name in names}
+"""By condition, whether there are no thresholds for it."""
 
 RULE_COLUMNS: Final[dict[str, pl.DataType]] = {
     "row": pl.String(),  # the threshold row's id; null: no thresholds, and then the rest is null
@@ -95,7 +98,7 @@ def _with_weights(every: pl.DataFrame, until: int, calendar: MarketCalendar) -> 
 
 def _gathered_before(name: str, condition: pl.Expr) -> pl.Expr:
     """The weight for which the condition has held before a change point, missing values passed over."""
-    broken = (~condition).fill_null(value=False).cum_sum().over("key")
+    broken = ((~condition).fill_null(value=False) | _IS_VOID[name]).cum_sum().over("key")
     gain = pl.when(condition).then("weight").otherwise(0)
     gathered = gain.cum_sum().over("key", broken) - gain
     brought = pl.when(broken == 0).then(c(f"{name}_so_far").first().over("key").fill_null(0)).otherwise(0)
@@ -122,5 +125,12 @@ def _hold_ends(every: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
 
 
 def _latched(latch: str, enter: str, leave: str) -> pl.Expr:
-    moved = pl.when(c("is_carried") & ~c("is_hold_end")).then(latch).when(enter).then(True).when(leave).then(False)
+    moved = (
+        pl.when(c("is_carried") & ~c("is_hold_end"))
+        .then(latch)
+        .when(_IS_VOID[enter] | c(leave))
+        .then(False)
+        .when(enter)
+        .then(True)
+    )
     return moved.otherwise(None).forward_fill().over("key").fill_null(value=False)

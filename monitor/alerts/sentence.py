@@ -28,6 +28,8 @@ def sentence(
     value: float | None,
     threshold: float | None,
     value_date: date | None,
+    *,
+    is_ruled: bool = True,
 ) -> str:
     """What happened.
 
@@ -39,6 +41,7 @@ def sentence(
         value: in the signal's unit; None while blind.
         threshold: the edge that was crossed; None into and out of blindness.
         value_date: the day that the value is for.
+        is_ruled: whether thresholds apply to the label set; if not, that is why the state ends.
     """
     where = ", ".join(labels.values())
     subject = f"{signal.title} {where}".strip()
@@ -48,6 +51,8 @@ def sentence(
     said = "no value" if value is None else quantity(value, signal.unit)
     said += f" for {value_date}" if value_date else ""
     crossed = "" if threshold is None else f" (threshold {quantity(threshold, signal.unit)})"
+    if not is_ruled:
+        crossed = " (no thresholds apply any more)"
     verb = "calm again" if state == Level.CALM.word else state
     return f"{subject}: {said}, {verb} since {when}{crossed}."
 

@@ -10,6 +10,7 @@ from polars import col as c
 
 from monitor.alerts.sentence import sentence
 from monitor.results import BLIND, Contributor, Level, Transition, word
+from monitor.signals.thresholds import Notify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,16 +25,18 @@ _TOLD_COLUMNS: Final[dict[str, pl.DataType]] = {
     "level": pl.Int8(),
     "blind": pl.Boolean(),
     "since": pl.Int64(),
+    "row": pl.String(),
 }
 
 
 @dataclass(slots=True)
 class _Told:
-    """What was last said of a label set."""
+    """What was last said of a label set, and under which threshold row."""
 
     level: Level = Level.CALM
     blind: bool = False
     since: int = 0
+    row: str | None = None
 
     @property
     def state(self) -> str:
@@ -41,7 +44,11 @@ class _Told:
 
 
 class Teller:
-    """Remembers the state of every label set that has thresholds, and tells when it changes."""
+    """Remembers the state of every label set that has thresholds, and tells when it changes.
+
+    A label set to which no threshold row applies any more, as to an issue that rolled off the run, is told calm if it
+    was not: nobody would ever hear of its end.
+    """
 
     def __init__(self, signals: Sequence[Signal], labels: Sequence[str]) -> None:
         self._signals = {signal.name: signal for signal in signals}
@@ -50,44 +57,57 @@ class Teller:
 
     def state(self) -> pl.DataFrame:
         """What was last said of each label set: a row a key."""
-        rows = [(key, int(each.level), each.blind, each.since) for key, each in self._told.items()]
+        rows = [(key, int(each.level), each.blind, each.since, each.row) for key, each in self._told.items()]
         return pl.DataFrame(rows, schema=_TOLD_COLUMNS, orient="row")
 
     def restore(self, state: pl.DataFrame) -> None:
         """Go on from what an earlier process had said."""
-        self._told = {key: _Told(Level(level), blind, since) for key, level, blind, since in state.iter_rows()}
+        self._told = {key: _Told(Level(level), *rest) for key, level, *rest in state.iter_rows()}
 
-    def tell(self, told: pl.DataFrame, standing: pl.DataFrame) -> Iterator[Transition]:
+    def tell(self, told: pl.DataFrame, quiet: pl.DataFrame, standing: pl.DataFrame) -> Iterator[Transition]:
         """The transitions of these rows.
 
         Args:
             told: rows of the evaluator in order, the levels of a label set following one another.
+            quiet: the rows of label sets to which no threshold ever applied: they may be contributors.
             standing: the newest row of each label set before them.
 
         A revision of a past value date is told if it is worse than what stood, and then what stands is told
         again; a milder past, or one without a value, is no news.
         """
-        ruled = told.filter(c("row").is_not_null())
-        state = pl.struct("level", "blind")
-        moved = (state != state.shift(1).over("key")) | (c("key").is_first_distinct())
-        for row in ruled.filter(moved.fill_null(value=True) | c("is_retold")).iter_rows(named=True):
-            before = self._told.setdefault(row["key"], _Told(since=row["tick"]))
-            level, blind = Level(row["level"]), row["blind"]
+        histories: dict[str, pl.DataFrame] = {}
+        is_ruled = c("row").is_not_null()
+        alarmed = [key for key, each in self._told.items() if each.state != Level.CALM.word]
+        ruled = told.filter(is_ruled.cum_max().over("key") | c("key").is_in(alarmed))
+        moved = pl.any_horizontal(c(name).ne_missing(c(name).shift(1).over("key")) for name in ("level", "blind"))
+        for row in ruled.filter(moved | c("key").is_first_distinct() | c("is_retold")).iter_rows(named=True):
+            before = self._told.setdefault(row["key"], _Told(since=row["tick"], row=row["row"]))
+            if row["row"] is None:
+                level, blind = Level.CALM, False
+            else:
+                level, blind = Level(row["level"]), row["blind"]
             if (level, blind) == (before.level, before.blind):
                 continue
             if not row["is_newest"] and (row["value"] is None or level <= before.level):
                 continue
-            after = _Told(level, blind, before.since if level == before.level else row["tick"])
+            since = before.since if level == before.level else row["tick"]
+            after = _Told(level, blind, since, row["row"] or before.row)
             self._told[row["key"]] = after
             if after.state != before.state:
-                yield self._transition(row, before, after, told, standing)
+                if row["signal"] not in histories:
+                    mine = c("signal") == row["signal"]
+                    parts = [told.filter("is_newest", mine), quiet.filter(mine)]
+                    newest = pl.concat(parts, how="diagonal").sort("tick", maintain_order=True)
+                    histories[row["signal"]] = pl.concat([standing.filter(mine), newest], how="diagonal")
+                yield self._transition(row, before, after, histories[row["signal"]])
 
-    def _transition(
-        self, row: dict[str, Any], before: _Told, after: _Told, told: pl.DataFrame, standing: pl.DataFrame
-    ) -> Transition:
+    def _transition(self, row: dict[str, Any], before: _Told, after: _Told, history: pl.DataFrame) -> Transition:
         signal = self._signals[row["signal"]]
         labels = self._label_set(row)
-        threshold = None if before.blind or after.blind else _threshold(row, before.level, after.level)
+        is_ruled = row["row"] is not None
+        threshold = None
+        if is_ruled and not before.blind and not after.blind:
+            threshold = _threshold(row, before.level, after.level)
         since = row["tick"] if after.blind else after.since
         return Transition(
             tick=row["tick"],
@@ -101,20 +121,25 @@ class Teller:
             since=since,
             value=row["value"],
             threshold=threshold,
-            contributors=self._contributors(row, told, standing),
+            contributors=self._contributors(row, history),
             runbook=signal.runbook,
-            notify=next(str(r.notify) for r in signal.thresholds if r.id == row["row"]),
-            sentence=sentence(signal, labels, after.state, since, row["value"], threshold, row["value_date"]),
+            notify=str(next((r.notify for r in signal.thresholds if r.id == after.row), Notify.ON_CALL)),
+            sentence=sentence(
+                signal, labels, after.state, since, row["value"], threshold, row["value_date"], is_ruled=is_ruled
+            ),
         )
 
-    def _contributors(self, row: dict[str, Any], told: pl.DataFrame, standing: pl.DataFrame) -> tuple[Contributor, ...]:
-        """The signal's label sets with their values at the row's tick, worst first."""
-        newest = pl.concat([standing, told.filter(c("tick") <= row["tick"], "is_newest")])
-        others = newest.filter(c("signal") == row["signal"], c("key") != row["key"])
-        itself = told.filter(
-            c("key") == row["key"], c("tick") == row["tick"], c("value_date") == row["value_date"]
-        )  # fmt: skip
-        now = pl.concat([others, itself]).unique("key", keep="last").filter(c("value").is_not_null())
+    def _contributors(self, row: dict[str, Any], history: pl.DataFrame) -> tuple[Contributor, ...]:
+        """The signal's label sets with their values at the row's tick, worst first.
+
+        Args:
+            row: the row itself stands for its label set, also if it is of a past value date.
+            history: the newest rows of the signal's label sets, in the order of ticks.
+        """
+        others = history.filter(c("tick") <= row["tick"], c("key") != row["key"]).unique("key", keep="last")
+        shown = ["key", *self._labels, "level", "value", "sign"]
+        itself = pl.DataFrame([{name: row[name] for name in shown}], schema={n: history.schema[n] for n in shown})
+        now = pl.concat([others.select(shown), itself]).filter(c("value").is_not_null())
         worst = now.sort(
             c("level").fill_null(-1), c("value") * c("sign").fill_null(1), "key", descending=[True, True, False]
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rule:
-    """Thresholds in force: None is no such level; all None: no thresholds apply."""
+    """Thresholds in force: None is no such level, and it is left at once; all None: no thresholds apply."""
 
     warning: tuple[float, float] | None = None
     critical: tuple[float, float] | None = None
@@ -41,7 +41,9 @@ class Latch:
     outside: int = 0
 
     def wait(self, sign: int, edge: tuple[float, float] | None, value: float | None, weight: int) -> None:
-        """The value stood for this weight; what is missing neither adds nor ends."""
+        """The value stood for this weight; a missing value neither adds nor ends, missing thresholds end."""
+        if edge is None:
+            self.inside = self.outside = 0
         if value is None or edge is None:
             return
         enter, leave = edge
@@ -51,6 +53,8 @@ class Latch:
     def act(
         self, sign: int, edge: tuple[float, float] | None, value: float | None, wait_in: int, wait_out: int
     ) -> None:
+        if edge is None:
+            self.is_set = False
         if value is None or edge is None:
             return
         enter, leave = edge

@@ -59,13 +59,20 @@ class Value:
         }  # fmt: skip
 
 
+def frame_of(signal: Signal, values: dict[str, list[Value]], after: int, upto: int) -> pl.DataFrame:
+    """The values of a signal after a tick and up to another, with their threshold rows."""
+    some = [v.row(by_print=signal.name == PRINTED.name) for v in values.get(signal.name, []) if after < v.tick <= upto]
+    return pl.DataFrame(some, SHAPE).sort("tick", "value_date", "instrument").with_columns(row=signal.row)
+
+
 def frames(values: dict[str, list[Value]], after: int, upto: int) -> dict[str, pl.DataFrame]:
-    return {
-        each.name: pl.DataFrame(
-            [v.row(by_print=each is PRINTED) for v in values.get(each.name, []) if after < v.tick <= upto], schema=SHAPE
-        ).sort("tick", "value_date", "instrument")
-        for each in SIGNALS
-    }
+    return {each.name: frame_of(each, values, after, upto) for each in SIGNALS}
+
+
+def advance_all(signal: Signal, some: list[Value], until: int = OPEN + 9_999) -> Output:
+    """All values of the one signal of a catalogue, in one go."""
+    values = frame_of(signal, {signal.name: some}, -1, 1 << 40)
+    return Evaluator((signal,), CALENDAR).advance({signal.name: values}, until)
 
 
 def run(values: dict[str, list[Value]], cuts: list[int]) -> list[Output]:
@@ -168,11 +175,7 @@ def test_in_the_end_every_day_has_the_level_that_the_newest_figures_give_it(
         if v.blind or v.instrument not in spoke or (v.value is None and figures.get((v.instrument, v.value_date))):
             continue
         figures[v.instrument, v.value_date] = v.value
-    printed_bp = signal("printed_bp", row)
-    some = {"printed_bp": prints}
-    output = Evaluator((printed_bp,), CALENDAR).advance(
-        {"printed_bp": frames(some, -1, 1 << 40)["printed_bp"]}, OPEN + 9 * 3_600
-    )
+    output = advance_all(signal("printed_bp", row), prints, OPEN + 9 * 3_600)
     steps = output.steps.filter(c("value").is_not_null()).unique(["instrument", "value_date"], keep="last")
     found = {(step["instrument"], step["value_date"]): (step["value"], step["level"]) for step in steps.to_dicts()}
     rule = Rule((4.0, 2.0), (8.0, 5.0), row.hold_in.prints - 1, row.hold_out.prints - 1)
@@ -253,11 +256,7 @@ class TestPublishedValues:
     def test_a_revision_is_no_new_print(self) -> None:
         """Two prints in: the second version of the first print is still the first."""
         twice = ThresholdRow("all", pl.lit(value=True), "all", "", warning=Edge(4, 2), hold_in=Hold(prints=2))
-        evaluator = Evaluator((signal("printed_bp", twice),), CALENDAR)
-        some = [at(0, 2, 5.0), at(1, 2, 6.0), at(2, 3, 5.0)]
-        output = evaluator.advance(
-            {"printed_bp": frames({"printed_bp": some}, -1, 1 << 40)["printed_bp"]}, OPEN + 9_999
-        )
+        output = advance_all(signal("printed_bp", twice), [at(0, 2, 5.0), at(1, 2, 6.0), at(2, 3, 5.0)])
         assert [(t.after, str(t.value_date)) for t in output.transitions] == [("warning", "2019-07-10")]
 
     def test_a_past_day_that_turns_out_worse_is_told_and_then_what_stands(self) -> None:
@@ -399,11 +398,8 @@ class TestHolds:
 class TestTransitions:
     def test_contributors_come_worst_first_and_at_most_five(self) -> None:
         row = ThresholdRow("all", pl.lit(value=True), "all", "", warning=Edge(4, 2), critical=Edge(8, 5))
-        evaluator = Evaluator((signal("printed_bp", row),), CALENDAR)
         some = [at(0, 1, float(n), who=f"I{n}") for n in range(8)] + [at(1, 1, 9.0, who="I0")]
-        output = evaluator.advance(
-            {"printed_bp": frames({"printed_bp": some}, -1, 1 << 40)["printed_bp"]}, OPEN + 9_999
-        )
+        output = advance_all(signal("printed_bp", row), some)
         last = output.transitions[-1]
         assert [(each.labels["instrument"], each.value) for each in last.contributors] == [
             ("I0", 9.0), ("I7", 7.0), ("I6", 6.0), ("I5", 5.0), ("I4", 4.0),
@@ -446,8 +442,5 @@ class TestTransitions:
 
 
 def test_a_hold_in_seconds_on_published_values_is_refused() -> None:
-    evaluator = Evaluator((signal("printed_bp", HELD),), CALENDAR)
     with pytest.raises(ValueError, match="threshold row all: published values are held by prints, not by seconds"):
-        evaluator.advance(
-            {"printed_bp": frames({"printed_bp": [at(0, 1, 5.0)]}, -1, 1 << 40)["printed_bp"]}, OPEN + 9_999
-        )
+        advance_all(signal("printed_bp", HELD), [at(0, 1, 5.0)])
