@@ -35,7 +35,7 @@ def checks_of(stream: Stream) -> list[Check]:
         if field.required:
             checks.append(_missing(pl.col(field.name).is_null(), f"{field.name} is missing"))
         if field.kind is Kind.NUMBER:
-            checks.append(_range_check(field))
+            checks += [_range_check(field)] if field.scale > 1 else [_range_check(field), _whole_check(field)]
         elif field.kind is Kind.CHOICE:
             checks.append(_choice_check(field))
         elif field.kind is Kind.DATE:
@@ -85,6 +85,16 @@ def _range_check(field: Field) -> Check:
         return f"{field.name} {shown(row[field.name])} is outside {bounds}"
 
     return Check(fails, Reason.OUT_OF_RANGE, detail)
+
+
+def _whole_check(field: Field) -> Check:
+    """Of what is counted in ones a fraction is a mistake: rounded it would be another term, another series."""
+    value = pl.col(field.name)
+
+    def detail(row: dict[str, Any]) -> str:
+        return f"{field.name} {shown(row[field.name])} is no whole number"
+
+    return Check(value != value.floor(), Reason.OUT_OF_RANGE, detail)
 
 
 def _choice_check(field: Field) -> Check:

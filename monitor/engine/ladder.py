@@ -56,10 +56,8 @@ class Ladder:
             self._waiting.clear()
         if self.until is None:
             first = self._unsummed["second"].min()
-            if not isinstance(first, int):
-                return
-            # Another partition may still bring bars from `upto` on.
-            first = min(first, upto)
+            if not isinstance(first, int) or upto <= first:
+                return  # another partition may still bring bars from `upto` on
             self.until = first - first % PERIOD_SECONDS
         while self.until + PERIOD_SECONDS <= upto:
             newest = self._unsummed["second"].max()

@@ -212,21 +212,19 @@ class TierStore:
         """By stream, how many events with a volume equal an earlier one of their second in all but the position."""
         return dict(self._suspects)
 
-    def tiers(self, begin: int | None = None) -> Tiers:
+    def tiers(self, begin: int | None = None, end: int | None = None) -> Tiers:
         """The frames as they stand.
 
         Args:
             begin: the first tick that will be looked at: what only earlier ones need may be forgotten. None: all.
+            end: the last tick that will be looked at; no more is summed up, as a partition that comes back may still
+                bring bars from there on. None: nothing more will come.
         """
         self.seal()
-        horizon = min(self.horizon, self._newest_second + _LAST_CLIMB_SECONDS)
+        horizon = min(self.horizon, self._newest_second + _LAST_CLIMB_SECONDS, EVER if end is None else end)
         for ladder in self.ladders.values():
             ladder.climb(horizon)
-        for tier, frames in self._pending.items():
-            if frames:
-                self._versions[tier] = _merge(self._versions[tier], frames, KEYS[tier])
-                self._new_prints[tier].extend(frames)
-                frames.clear()
+        self._merge_prints()
         repo = self.ladders[streams.REPO.name]
         return Tiers(
             self._calendar,
@@ -240,6 +238,7 @@ class TierStore:
 
     def take_new(self) -> dict[str, pl.DataFrame]:
         """By tier, the rows that came since this was last asked: prints as they took effect, and bars of all tiers."""
+        self._merge_prints()  # their positions are behind us: no tick need have run since they came
         new = {tier: pl.concat(frames) for tier, frames in self._new_prints.items() if frames}
         for frames in self._new_prints.values():
             frames.clear()
@@ -265,6 +264,13 @@ class TierStore:
             newest = frames[SECONDS]["second"].max()
             if isinstance(newest, int):
                 self._newest_second = max(self._newest_second, newest)
+
+    def _merge_prints(self) -> None:
+        for tier, frames in self._pending.items():
+            if frames:
+                self._versions[tier] = _merge(self._versions[tier], frames, KEYS[tier])
+                self._new_prints[tier].extend(frames)
+                frames.clear()
 
     def _take_in(self, sealed: Mapping[str, Sealed]) -> None:
         for stream, each in sealed.items():

@@ -254,7 +254,7 @@ class TestNumbers:
             assert row(stream.name, **{field.name: text})[field.column] == integer, text
 
     @properties
-    @given(st.data(), st.sampled_from(NUMBERS))
+    @given(st.data(), st.sampled_from([which for which in NUMBERS if which[1].scale > 1]))
     def test_further_digits_are_rounded_to_the_nearest(self, data: st.DataObject, which: tuple[Stream, Field]) -> None:
         stream, field = which
         number = data.draw(st.decimals(Decimal(field.low), Decimal(field.high), allow_nan=False, places=18))

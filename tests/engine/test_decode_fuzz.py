@@ -43,7 +43,8 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
             )
         case Kind.NUMBER:
             high = field.high if field.high_included else field.high - 1 / field.scale
-            numbers = st.floats(field.low, high) | st.integers(math.ceil(field.low), math.floor(high))
+            whole = st.integers(math.ceil(field.low), math.floor(high))
+            numbers = whole if field.scale == 1 else st.floats(field.low, high) | whole
             return numbers | numbers.map(lambda n: f"{n:.17g}")
         case Kind.CHOICE:
             return st.sampled_from(field.choices)

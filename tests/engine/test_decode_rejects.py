@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from monitor import streams
 from monitor.engine.decode import UNKNOWN_STREAM, Decoder, Reject
+from monitor.engine.partition import NO_TICK, Partition
 from monitor.sources.base import RawBatch
 from monitor.streams import Field, Kind, Reason, Stream
 
@@ -158,6 +159,10 @@ GOLDEN: list[tuple[str | None, bytes, Reason, str]] = [
         "repo", payload(MINIMAL["repo"] | {"rate": "430"}), Reason.OUT_OF_RANGE,
         "rate 430 is outside -5 to 25 (percent)",
     ),
+    (
+        "repo", payload(MINIMAL["repo"] | {"term_days": "1.4"}), Reason.OUT_OF_RANGE,
+        "term_days 1.4 is no whole number",
+    ),
     ("treasury", treasury('"bid":99,"venue":" x"'), Reason.BAD_TEXT, f"venue {TEXT_WANTED}, not ' x'"),
     ("treasury", treasury('"bid":99,"venue":""'), Reason.BAD_TEXT, f"venue {TEXT_WANTED}, not ''"),
     ("treasury", treasury('"bid":99,"venue":"a\\u0000"'), Reason.BAD_TEXT, f"venue {TEXT_WANTED}, not 'a\\x00'"),
@@ -219,7 +224,8 @@ class TestReasons:
         expected = Reject(stream or UNKNOWN_STREAM, reason, detail, "feed", "p", 7, line)
         assert outcome(stream, line) == expected
 
-    @pytest.mark.parametrize("reason", Reason)
+    # An event ahead of its arrival has nothing wrong in its line: TestArrivals has its examples.
+    @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.AHEAD_OF_ARRIVAL])
     def test_every_reason_has_an_example(self, reason: Reason) -> None:
         assert [line for _, line, why, _ in GOLDEN if why is reason]
 
@@ -422,6 +428,22 @@ class TestNumbers:
                 assert reject.detail.startswith(f"{field.name} {repr(value).removesuffix('.0')} is outside ")
                 assert reject.detail.endswith(f"({field.unit})")
 
+    @pytest.mark.parametrize(("stream", "field"), [p for p in fields_of(Kind.NUMBER) if p.values[1].scale == 1])
+    def test_what_is_counted_in_ones_is_whole(self, stream: Stream, field: Field) -> None:
+        for value in (1.4, 1.5, math.nextafter(7, 0), math.nextafter(7, 8), field.high - 0.001):
+            for text in (repr(value), f'"{value!r}"'):
+                reject = refused(stream.name, **{field.name: text})
+                assert reject.reason is Reason.OUT_OF_RANGE
+                assert reject.detail == f"{field.name} {value!r} is no whole number"
+        for text in ("7", "7.0", "7e0", '"7"', '"7.00"'):
+            assert accepted(stream.name, **{field.name: text})[field.column] == 7
+        for text in ("0.5", repr(field.high + 0.5)):
+            assert " is outside " in refused(stream.name, **{field.name: text}).detail, "the range is told first"
+
+    def test_which_fields_are_counted_in_ones(self) -> None:
+        whole = [field.name for _, field in ALL_FIELDS if field.kind is Kind.NUMBER and field.scale == 1]
+        assert whole == ["term_days", "index_series"]
+
     @pytest.mark.parametrize(("stream", "field"), fields_of(Kind.NUMBER))
     def test_a_string_that_is_no_decimal_number(self, stream: Stream, field: Field) -> None:
         for text, reject in zip(
@@ -523,3 +545,62 @@ class TestDates:
         assert isinstance(result, Reject) == (ahead > 0)
         if isinstance(result, Reject):
             assert result.reason is Reason.BAD_DATE
+
+
+class TestArrivals:
+    """An event may be ahead of its recorded arrival by 5 s, and no more: it would drag the watermark along."""
+
+    LIMIT = 5_000_000
+    SENTENCE = "ts is {} s ahead of its arrival, and at most 5 s are allowed: set the producer's clock"
+
+    @staticmethod
+    def batch(stream: str | None, lines: list[bytes], arrived_us: list[int] | None) -> RawBatch:
+        return RawBatch("feed", stream, "p", range(7, 7 + len(lines)), lines, arrived_us)
+
+    @pytest.mark.parametrize("stream", MINIMAL)
+    @pytest.mark.parametrize(
+        ("ahead_us", "told"),
+        [
+            (-10**12, None), (0, None), (LIMIT - 1, None), (LIMIT, None), (LIMIT + 1, "5.0"), (6_250_000, "6.2"),
+            (3_600_000_000, "3,600.0"),
+        ],
+    )  # fmt: skip
+    def test_to_the_microsecond(self, stream: str, ahead_us: int, told: str | None) -> None:
+        line = payload(MINIMAL[stream])
+        [decoded] = DECODER.decode(self.batch(stream, [line], [TS - ahead_us]))
+        assert decoded.events.height == (told is None)
+        reasons = [] if told is None else [(Reason.AHEAD_OF_ARRIVAL, self.SENTENCE.format(told), 7, line)]
+        assert [(r.reason, r.detail, r.offset, r.raw) for r in decoded.rejects] == reasons
+
+    @pytest.mark.parametrize("stream", MINIMAL)
+    def test_without_arrivals_nothing_is_refused(self, stream: str) -> None:
+        line = payload(MINIMAL[stream] | {"ts": str(streams.LATEST_TS_US - 1)})
+        [decoded] = DECODER.decode(self.batch(stream, [line], None))
+        assert (decoded.events.height, decoded.rejects) == (1, ())
+
+    def test_each_line_has_its_own_arrival(self) -> None:
+        """Also of a batch of several streams, and beside lines that are refused for another reason."""
+        lines = [
+            b'{"stream":"repo",' + payload(MINIMAL["repo"])[1:],
+            b"x",
+            b'{"stream":"cds",' + payload(MINIMAL["cds"])[1:],
+            b'{"stream":"repo",' + payload(MINIMAL["repo"] | {"rate": "99"})[1:],
+            b'{"stream":"repo",' + payload(MINIMAL["repo"])[1:],
+            b'{"stream":"cds",' + payload(MINIMAL["cds"])[1:],
+        ]
+        far, near = TS - self.LIMIT - 1, TS - self.LIMIT
+        found = DECODER.decode(self.batch(None, lines, [far, near, near, far, near, far]))
+        assert {d.stream: d.events["offset"].to_list() for d in found if d.events.height} == {"repo": [11], "cds": [9]}
+        assert {r.offset: r.reason for d in found for r in d.rejects} == {
+            7: Reason.AHEAD_OF_ARRIVAL, 8: Reason.NOT_JSON, 10: Reason.OUT_OF_RANGE, 12: Reason.AHEAD_OF_ARRIVAL,
+        }  # fmt: skip
+
+    def test_what_is_refused_does_not_move_the_watermark(self) -> None:
+        hour = 3_600_000_000
+        lines = [payload(MINIMAL["treasury"] | {"ts": str(TS + at)}) for at in (0, hour, 1_000_000)]
+        marks = []
+        for arrived_us in ([TS] * 3, None):
+            partition = Partition("p", 2_000_000)
+            pushed = partition.push(DECODER.decode(self.batch("treasury", lines, arrived_us)), NO_TICK)
+            marks.append((partition.watermark.value_us, pushed.late))
+        assert marks == [(TS - 1_000_000, {"treasury": 0}), (TS + hour - 2_000_000, {"treasury": 1})]

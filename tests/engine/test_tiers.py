@@ -307,14 +307,14 @@ class TestTrades:
     @given(BATCHES)
     def test_the_horizon_is_the_slowest_partitions(self, batches: list[Batch]) -> None:
         store = TierStore(CALENDAR)
-        assert (store.horizon, store.watermark_us()) == (EVER, None)
+        assert (store.horizon, store.watermarks_us()) == (EVER, {})
         newest: dict[str, int] = {}
         for batch in batches:
             add(store, trades(batch), LONG_AGO)
             times = [BASE * SECOND + round(second * SECOND) for second, _ in batch.trades]
             newest[batch.partition] = max(newest.get(batch.partition, 0), *times)
             mark = min(newest.values()) - 2 * SECOND
-            assert store.watermark_us() == mark
+            assert store.watermarks_us() == {"repo": mark}
             assert store.horizon == mark // SECOND
         store.finish()
         assert store.horizon == EVER
@@ -352,7 +352,7 @@ class TestTrades:
     def test_what_is_no_overnight_trade_is_in_no_bar_and_holds_nothing_back(self, kind: str, term_days: int) -> None:
         store = TierStore(CALENDAR)
         assert add(store, trades(Batch("p0", [(0, 5), (9, 5), (0, 5)]), kind=kind, term_days=term_days), LONG_AGO) == 0
-        assert (store.horizon, store.watermark_us()) == (EVER, None)
+        assert (store.horizon, store.watermarks_us()) == (EVER, {})
         store.finish()
         assert store.tiers().repo_seconds.is_empty()
 
@@ -380,3 +380,26 @@ class TestTrades:
         store = TierStore(CALENDAR)
         add(store, trades(Batch("p0", [(0, 5), (9, 5)])), LONG_AGO)
         assert equal(store.tiers(), store.tiers())
+
+
+class TestRestarts:
+    @properties
+    @given(PRINTS, st.frozensets(st.integers(0, 13)), st.frozensets(st.integers(0, 13)))
+    def test_no_print_is_lost_whenever_the_new_rows_are_taken(
+        self, prints: list[Print], looks: frozenset[int], takes: frozenset[int]
+    ) -> None:
+        """Also if no tick has run since a print came: its position is not read again."""
+        store, taken = TierStore(CALENDAR), list[dict[str, pl.DataFrame]]()
+        for i, p in enumerate(prints):
+            add(store, as_decoded([p]), p.next_tick)
+            if i in looks:
+                store.tiers()
+            if i in takes:
+                taken.append(store.take_new())
+        taken.append(store.take_new())
+        assert store.take_new() == {}, "each row once"
+        again = TierStore(CALENDAR)
+        names = {name for frames in taken for name in frames}
+        again.restore({name: pl.concat([frames[name] for frames in taken if name in frames]) for name in names}, {})
+        assert equal(again.tiers(), store_of(prints).tiers())
+        assert again.take_new() == {}, "what was kept is not new"
