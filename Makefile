@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test check bench format generate lock pictures clean
+KILLS ?= 1000
+
+.PHONY: help install run test soak check bench format generate lock pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +27,9 @@ run: install ## the monitor, live, on a made-up crunch; Ctrl-C stops it, after a
 
 test: install ## the whole test suite
 	@$(BIN)/python -m pytest
+
+soak: install ## kill the monitor KILLS times (1000) and compare with unbroken runs; a second call goes on
+	@$(BIN)/python -m tests.restart.soak --kills $(KILLS)
 
 check: install ## lint, format, strict types, generated files current
 	@$(BIN)/ruff check .

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from monitor.engine.watermark import LATENESS_US
+from monitor.engine.watermark import LATENESS_US, NEVER_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class LiveRun:
         self._gauges, self._journal, self._wall_us = gauges, journal, wall_us
         self._not_ready: str | None = "the sources are not open yet"
         self._waiting: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_REMEMBERED)
+        self._newest_arrival_us = NEVER_US
         self._is_over = False
 
     def not_ready_because(self) -> str | None:
@@ -95,7 +96,7 @@ class LiveRun:
         finally:
             self._not_ready = "the monitor is stopping"
         if self._journal is not None and self._has_begun:
-            self._journal.commit(self._now_us())
+            self._journal.commit(self._goes_on_at_us())
 
     @property
     def _has_begun(self) -> bool:
@@ -115,7 +116,18 @@ class LiveRun:
                 self._advance(now_us, stop)
                 advanced_at = time.monotonic()
                 if self._journal is not None:
-                    self._journal.commit_if_due(now_us)
+                    self._journal.commit_if_due(self._goes_on_at_us())
+
+    def _goes_on_at_us(self) -> int | None:
+        """What time the story's clock shall have after a restart; None if no source owns one.
+
+        What was taken in may have come after the moment up to which ticks run. If the clock went back behind it,
+        nothing would come for a while, partitions would be idle, and events be too late.
+        """
+        through_us = self._supervisor.through_us()
+        if self._clock is None or through_us is None:
+            return None
+        return max(through_us, self._newest_arrival_us)
 
     def _now_us(self) -> int | None:
         """The moment up to which everything that has arrived is in the queue, or was taken."""
@@ -135,6 +147,7 @@ class LiveRun:
     def _take_in(self, arrival: Arrival) -> None:
         batch = arrival.batch
         now_us = self._wall_us() if self._clock is None else max(batch.arrived_us or [self._clock.now_us()])
+        self._newest_arrival_us = max(self._newest_arrival_us, now_us)
         for what in self._pipeline.ingest(batch, now_us):
             if what.last_event_us is not None:
                 self._waiting.append((what.last_event_us // MICROSECONDS_PER_SECOND + 1, arrival.arrived_at))

@@ -20,7 +20,7 @@ from monitor.engine.tiers import TierStore
 from monitor.engine.watermark import NEVER_US
 from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
-from monitor.streams import EARLIEST_TS_US, MICROSECONDS_PER_SECOND
+from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from monitor.calendar import MarketCalendar
     from monitor.engine.decode import Decoded
-    from monitor.engine.tiers import Tiers
+    from monitor.engine.partition import Partition
     from monitor.signals.model import Signal
     from monitor.sources.base import RawBatch
 
@@ -44,7 +44,8 @@ _VALUES_AT_ONCE: Final = 300_000
 IDLE_RELEASE_US: Final = 10 * MICROSECONDS_PER_SECOND
 """A partition that brought nothing for so long, by the clock of arrivals, holds ticks back no longer."""
 
-_EARLIEST: Final = EARLIEST_TS_US // MICROSECONDS_PER_SECOND
+REREAD_RELEASE_US: Final = 60 * MICROSECONDS_PER_SECOND
+"""After a restart there is more patience: what was open has still to come, and would be too late after a release."""
 
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +78,6 @@ class Pipeline:
         self._ran = BEFORE_EVERY_TICK
         self._newest_us: int | None = None
         self._releases: list[tuple[str, int, int]] = []
-        self._summed: int | None = None
 
     @property
     def newest_event_us(self) -> int | None:
@@ -144,9 +144,9 @@ class Pipeline:
         ran = self._ran if self._begin is None else max(self._ran, self._begin - 1)
         if upto <= ran:
             if self._ran < ran:
-                self._tiers(upto + 1, upto)  # the past is summed up as it comes
+                self._store.tiers(upto + 1, upto)  # the past is summed up as it comes
             return
-        tiers = self._tiers(ran + 1, upto)
+        tiers = self._store.tiers(ran + 1, upto)
         ticks = change_ticks(self._signals, tiers, ran, upto)
         at_once = max(1, min(self._ticks_at_once, _VALUES_AT_ONCE // max(1, self._store.series_count)))
         for first in range(0, max(ticks.len(), 1), at_once):
@@ -168,9 +168,6 @@ class Pipeline:
 
     def checkpoint(self) -> Checkpoint:
         """All that a new process needs to go on from here; the rows that tiers got since this was last asked."""
-        # A print waits for the next tick, and its position is not read again: it must not be left out.
-        # Before the first tick a partition still to come may bring any second, so nothing is summed up for that.
-        self._tiers(self._ran + 1, _EARLIEST if self._summed is None else self._summed)
         facts = Facts(self._ran, self._newest_us, self._releases)
         self._releases = []
         return gather(self._store, self._evaluator, facts)
@@ -179,7 +176,6 @@ class Pipeline:
         """Go on from what an earlier process left: `checkpoint`s, put together."""
         facts = put_back(recovered, self._store, self._evaluator)
         self._ran, self._newest_us = facts.ran, facts.newest_us
-        self._summed = self.ran
 
     @property
     def positions(self) -> dict[str, int]:
@@ -195,16 +191,12 @@ class Pipeline:
         """By stream, how many events with a volume equal an earlier one of their second in all but the position."""
         return self._store.suspects()
 
-    def _tiers(self, begin: int, end: int | None) -> Tiers:
-        self._summed = end
-        return self._store.tiers(begin, end)
-
     def _release_idle(self, now_us: int) -> None:
         for partition in self._store.partitions.values():
             silent_since = partition.arrived_us
             if silent_since is None:  # restored, and not heard of since
                 partition.arrived_us = now_us
-            elif partition.is_held and now_us - silent_since >= IDLE_RELEASE_US:
+            elif partition.is_held and now_us - silent_since >= _patience_us(partition):
                 self._store.release(partition.name)
                 self._releases.append((partition.name, partition.next_position, self._ran))
                 _log.debug("a partition is idle: ticks wait for it no longer", partition=partition.name)
@@ -229,6 +221,10 @@ class Pipeline:
             for r in decoded.rejects
         )
         return Ingested(decoded.stream, decoded.events.height, late, doubles, first, last, rejects)
+
+
+def _patience_us(partition: Partition) -> int:
+    return REREAD_RELEASE_US if partition.is_reading_again else IDLE_RELEASE_US
 
 
 def _quotes_of(decoded: Decoded) -> Decoded:

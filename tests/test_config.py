@@ -296,6 +296,54 @@ class TestWrong:
             load(flags={"history": {"name": "nix"}})
 
 
+class TestWhatIsRun:
+    def test_without_settings_a_scenario_is_played_and_nothing_is_kept(self) -> None:
+        settings = load()
+        assert (settings.run.plays, settings.run.state, settings.sources) == ("scenario", None, {})
+        assert (settings.scenario.name, settings.scenario.seed, settings.scenario.speed) == (
+            "treasury-crunch", None, None,
+        )  # fmt: skip
+
+    def test_all_of_it_can_be_set(self, file: Path) -> None:
+        settings = of(
+            file,
+            "[run]\nplays = 'history'\nstate = 'var/s'\n"
+            "[scenario]\nname = 'calm'\nseed = 7\nspeed = 90\n"
+            "[supervisor]\nfirst_wait_seconds = 1\nlongest_wait_seconds = 5\nqueued_records = 10\n"
+            "[sources.mine]\nkind = 'file'\npath = 'q.ndjson'\nstream = 'treasury'\n"
+            "[sources.mixed]\nkind = 'file'\npath = 'all.ndjson'\n",
+        )
+        assert (settings.run.plays, settings.run.state) == ("history", Path("var/s"))
+        assert settings.scenario.model_dump() == {"name": "calm", "seed": 7, "speed": 90}
+        assert settings.supervisor.model_dump() == {
+            "first_wait_seconds": 1, "longest_wait_seconds": 5, "queued_records": 10,
+        }  # fmt: skip
+        assert {name: (str(each.path), each.stream) for name, each in settings.sources.items()} == {
+            "mine": ("q.ndjson", "treasury"),
+            "mixed": ("all.ndjson", None),
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("[scenario]\nname = 'nix'", "FILE, line 1: scenario: no scenario is called 'nix'; there is calm, "),
+            ("[scenario]\nspeed = 0", "FILE, line 2: scenario.speed: Input should be greater than 0"),
+            ("[scenario]\nspeed = inf", "FILE, line 2: scenario.speed: Input should be a finite number"),
+            ("[run]\nplays = 'film'", "FILE, line 2: run.plays: Input should be 'scenario' or 'history'"),
+            ("[sources.x]\nkind = 'fax'\npath = 'a'", "FILE, line 2: sources.x.kind: Input should be 'file'"),
+            ("[sources.x]\nkind = 'file'", "FILE, line 1: sources.x.path: Field required"),
+            ("[sources.x]\nkind = 'file'\npath = 'a'\nstream = 'gold'", "FILE, line 4: sources.x.stream: Input"),
+            ("[supervisor]\nqueued_records = 0", "FILE, line 2: supervisor.queued_records: Input should be"),
+            (
+                "[supervisor]\nfirst_wait_seconds = 60",
+                "FILE, line 1: supervisor: first_wait_seconds must not be more than longest_wait_seconds",
+            ),
+        ],
+    )
+    def test_what_is_wrong_is_said_with_its_line(self, file: Path, text: str, said: str) -> None:
+        assert wrong(file, text).startswith(said)
+
+
 class TestThresholds:
     def test_what_is_given_takes_the_place_of_the_default(self, file: Path) -> None:
         settings = of(file, EXAMPLE)
@@ -358,7 +406,8 @@ def _values(signal: Signal, instruments: list[str]) -> pl.DataFrame:
         by_print=pl.lit(value=True),
         value=pl.lit(20.0),
     )
-    return frame.select(*signal.labels, *VALUE_COLUMNS)
+    attributes = {name: pl.lit(None, kind) for name, kind in signal.attributes.items()}
+    return frame.with_columns(**attributes).with_columns(row=signal.row).select(*signal.labels, *VALUE_COLUMNS)
 
 
 class TestInForce:

@@ -80,7 +80,8 @@ class Partition:
 
         Args:
             parts: an entry a stream, each in the order of the log.
-            ran: the newest tick that has run: what is before it is too late, whatever this partition has seen.
+            ran: the newest tick that has run, or was summed up: what is before it is too late, whatever this partition
+                has seen.
         """
         pushed = Pushed()
         quotes: dict[str, pl.DataFrame] = {}
@@ -100,9 +101,10 @@ class Partition:
                 self.watermark.raise_to(ran * MICROSECONDS_PER_SECOND)
         before_us = self.watermark.value_us
         on_time = self.watermark.admit(marks["ts_us"])
-        floors = marks.select("offset", floor=(c("ts_us").cum_max() - self.watermark.lateness_us).clip(before_us))
-        for stream, prints in pushed.prints.items():
-            pushed.prints[stream] = _with_floor(prints, floors, before_us)
+        if pushed.prints:
+            reached = (c("ts_us").cum_max() - self.watermark.lateness_us).clip(before_us)
+            floors = marks.select("offset", floor=reached)
+            pushed.prints = {name: _with_floor(prints, floors, before_us) for name, prints in pushed.prints.items()}
         in_time = None if on_time.all() else marks["offset"].filter(on_time).implode()
         for stream, events in quotes.items():
             kept = events if in_time is None else events.filter(c("offset").is_in(in_time))
@@ -123,10 +125,15 @@ class Partition:
         return self._seal(None)
 
     @property
+    def is_reading_again(self) -> bool:
+        """Whether what was open before a restart has still to come again."""
+        return self._read_again_from < self.next_position
+
+    @property
     def oldest_open(self) -> int:
         """From which position on the log must be read again to go on from here."""
         positions = [sealer.oldest_open for sealer in self._sealers.values()]
-        again = [self._read_again_from] if self._read_again_from < self.next_position else []
+        again = [self._read_again_from] if self.is_reading_again else []
         return min([*again, *(each for each in positions if each is not None)], default=self.next_position)
 
     @property

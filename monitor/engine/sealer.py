@@ -74,14 +74,20 @@ class Sealer:
         waiting = pl.concat(self._open) if self._open else pl.DataFrame(schema=self._shape)
         if waiting.is_empty():
             return Sealed(pl.DataFrame(schema=self.kind.seconds))
-        waiting = waiting.with_columns(second=c("ts_us") // MICROSECONDS_PER_SECOND)
-        is_done = pl.lit(value=True) if before is None else c("second") < before
-        done = waiting.filter(is_done)
-        rest = waiting.filter(~is_done).drop("second")
+        done, rest = waiting, waiting.clear()
+        if before is not None:
+            is_done = waiting["ts_us"] < before * MICROSECONDS_PER_SECOND
+            done, rest = waiting.filter(is_done), waiting.filter(~is_done)
         self._open = [rest] if rest.height else []
         if done.is_empty():
             return Sealed(pl.DataFrame(schema=self.kind.seconds))
-        done = done.with_columns(partition=pl.lit(self._partition)).sort(*self.kind.series, "ts_us", "offset")
+        # Lazily, here and in the bars: each pass over a small batch has its price.
+        done = (
+            done.lazy()
+            .with_columns(second=c("ts_us") // MICROSECONDS_PER_SECOND, partition=pl.lit(self._partition))
+            .sort(*self.kind.series, "ts_us", "offset")
+            .collect()
+        )
         return Sealed(self.kind.to_seconds(self._with_attributes(done)), self._suspects(done))
 
     @property
@@ -116,13 +122,14 @@ class Sealer:
         if not self.kind.attributes:
             return events
         series, said = list(self.kind.series), c(self.kind.attributes)
-        before = self._attributes.with_columns(is_before=pl.lit(value=True))
-        both = pl.concat([before, events.with_columns(is_before=pl.lit(value=False))], how="diagonal")
-        filled = both.with_columns(said.forward_fill().over(series))
-        self._attributes = filled.group_by(series).agg(said.last()).sort(series)
-        return filled.filter(~c("is_before")).select(events.columns)
+        both = pl.concat([self._attributes.lazy(), events.lazy()], how="diagonal")
+        filled = both.with_columns(said.forward_fill().over(series)).collect()
+        self._attributes = filled.lazy().group_by(series).agg(said.last()).sort(series).collect()
+        return filled.slice(filled.height - events.height).select(events.columns)
 
     def _suspects(self, events: pl.DataFrame) -> int:
+        if self.kind.has_volume is None:
+            return 0
         # What has an id is known to be no double: they were dropped as they came.
         volumes = events.filter(self.kind.has_volume)
         if "id" in volumes.columns:

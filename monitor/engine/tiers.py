@@ -164,7 +164,10 @@ class TierStore:
         if not parts:
             return Added()
         name = parts[0].partition
-        pushed = self.partition(name).push(parts, next_tick - 1)
+        # Where nothing has run yet, what was summed up of a past is as final as a tick.
+        sums = [self.ladders[part.stream].until for part in parts if part.stream in self.ladders]
+        final = max([next_tick - 1, *(until for until in sums if until is not None)])
+        pushed = self.partition(name).push(parts, final)
         for stream, tier in _TIER_OF_PRINTS.items():
             if stream in pushed.prints:
                 self._add_prints(tier, pushed.prints[stream], name, next_tick)

@@ -55,14 +55,20 @@ class Quoted(Window):
     span_seconds: int
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
-        """Ends of seconds with quotes, their leaving the window, ends of holds, ends of sessions."""
-        bars = tiers.treasury_seconds
-        ends = pl.concat([bars["second"] + 1, bars["second"] + 1 + self.span_seconds]).unique()
-        days = sessions(tiers.calendar, ends)
+        """Ends of seconds with quotes, their leaving the window, ends of holds, edges of sessions."""
+        bars = _with_lives(tiers.treasury_seconds, tiers.calendar)
+        seen = bars["since"]
+        # What stood to the end of its hold leaves the window later; that is no matter unless the issue is not blind.
+        hold = bars.select(treasury.HOLD_SECONDS).to_series()
+        leaves = (seen + hold + self.span_seconds).filter(bars["then"] - seen > hold)
+        days = sessions(tiers.calendar, pl.concat([seen, seen + self.span_seconds, leaves]))
         ends = days.filter(is_open())["tick"]
+        # What was quoted outside sessions has stood in the next one for a second at the earliest.
+        early = (c("tick") <= c("session_start")).fill_null(value=False)
+        opens = days.filter(early | ~is_open()).select(pl.when(early).then("session_start").otherwise("next_start") + 1)
         closes = days["session_end"].drop_nulls().unique()
-        due = _with_lives(bars, tiers.calendar)["due"].drop_nulls()
-        every = pl.concat([ends, closes, due.alias("tick")])
+        due = bars["due"].drop_nulls()
+        every = pl.concat([ends, opens.to_series().drop_nulls().alias("tick"), closes.alias("tick"), due.alias("tick")])
         return every.filter(every.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
@@ -74,35 +80,44 @@ class Quoted(Window):
             return pl.DataFrame(schema=ROW_COLUMNS | QUOTED_COLUMNS)
         standing = treasury.standing(_with_lives(bars, calendar))
         grid = standing.codes.select("code").join(days, how="cross").sort("code", "tick")
-        ends = standing.at(grid, (*ATTRIBUTES, "upto", "due"))
+        ends = standing.at(grid, (*ATTRIBUTES, "last_us", "upto", "due"))
         begin = pl.max_horizontal(c("tick") - self.span_seconds, "session_start")
         begins = standing.at(grid.select("code", tick=begin))
-        rows = (
-            grid.select(
-                "tick",
-                "value_date",
-                "code",
-                *(ends[name] - begins[name] for name in _SUMS),
-                *(ends[name] for name in (*ATTRIBUTES, "upto", "due")),
-                is_open=is_open(),
-            )
+        rows = grid.select(
+            "tick",
+            "value_date",
+            "code",
+            *(ends[name] - begins[name] for name in _SUMS),
+            *(ends[name] for name in (*ATTRIBUTES, "last_us")),
             # Before the first quote, and after what was said of its silence, there is nothing to say.
-            .filter(c("tick") <= c("upto"))
-            .with_columns(blind=(c("tick") == c("due")).fill_null(value=False))
-            .join(standing.codes, on="code", maintain_order="left")
-        )
+            speaks=(c("tick") <= ends["upto"]).fill_null(value=False),
+            blind=(c("tick") >= ends["due"]).fill_null(value=False) | ends["upto"].is_null(),
+            is_open=is_open(),
+        ).join(standing.codes, on="code", maintain_order="left")
         nothing = [pl.when("is_open").then(name).otherwise(0).alias(name) for name in _SUMS]
         return _by_instrument(rows.with_columns(*nothing))
 
 
 def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row an instrument and tick: what is quoted in several partitions is weighted together."""
+    """One row an instrument and tick: what is quoted in several partitions is weighted together.
+
+    What stood in a partition that fell silent counts for as long as it is within the window. Attributes are those of
+    the newest quote that has them.
+    """
     key = ["tick", "instrument"]
     if rows.select("instrument", "partition").unique().height > rows["instrument"].n_unique():
-        rows = rows.group_by(key, maintain_order=True).agg(
-            c(_SUMS).sum(), c("blind").all(), c("value_date").first(), c(list(ATTRIBUTES)).drop_nulls().last()
+        rows = (
+            rows.sort(*key, "last_us", "partition")
+            .group_by(key, maintain_order=True)
+            .agg(
+                c(_SUMS).sum(),
+                c("speaks").any(),
+                c("blind").all(),
+                c("value_date").first(),
+                c(list(ATTRIBUTES)).drop_nulls().last(),
+            )
         )
-    return rows.select(*ROW_COLUMNS, *QUOTED_COLUMNS).sort(key)
+    return rows.filter("speaks").select(*ROW_COLUMNS, *QUOTED_COLUMNS).sort(key)
 
 
 def _with_lives(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.calendar import MarketCalendar
 from monitor.streams import MICROSECONDS_PER_SECOND
-from tests.signals.repo_logs import ZONE, new_york_us
+from tests.signals.events import ZONE, new_york_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.signals.repo_logs import Log
+    from tests.signals.events import Log
 
 CALENDAR: Final = MarketCalendar()
 ALARMED: Final = ("SOFR",)

@@ -29,15 +29,15 @@ from monitor.signals.model import VALUE_COLUMNS, Evaluation, Signal, change_tick
 from monitor.signals.repo import RepoParameters
 from monitor.signals.traded import Traded
 from monitor.streams import MICROSECONDS_PER_SECOND
-from tests.signals.repo_logs import BEFORE_ALL, CALENDAR, batches, logs, tiers_of
+from tests.signals.events import AFTER_ALL, BEFORE_ALL, CALENDAR, batches, tiers_of
+from tests.signals.market_logs import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.engine.tiers import Tiers
-    from tests.signals.repo_logs import Log
+    from tests.signals.events import Log
 
-AFTER_ALL: Final = 1 << 61
 SEGMENTS: Final = ("treasury", "repo", "newissue", "cds", "credit")
 UNITS: Final = {"bp", "32nds", "zscore", "musd", "busd", "ratio", "count", "days"}
 Values = dict[str, pl.DataFrame]
@@ -85,8 +85,7 @@ def live_run(log: Log, sizes: Sequence[int], store: TierStore) -> Iterator[tuple
     decoder, ran = Decoder(), BEFORE_ALL
     for piece in batches(log, sizes):
         for _, batch in piece:
-            for part in decoder.decode(batch):
-                store.add([part], ran + 1)
+            store.add(decoder.decode(batch), ran + 1)
         now = max(arrived_us for arrived_us, _ in piece) // MICROSECONDS_PER_SECOND
         upto = min(now, store.horizon)
         if upto > ran:
@@ -139,6 +138,16 @@ def test_no_change_of_a_window_is_missed(data: st.DataObject) -> None:
 
         stood = looked.select("tick", "key").join_asof(rows, on="tick", by="key", check_sortedness=False)
         assert_frame_equal(seen(stood), seen(looked), check_exact=True)
+
+
+@given(logs())
+@settings(deadline=None, max_examples=3)
+def test_deals_change_nothing_as_no_signal_reads_them(log: Log) -> None:
+    values = []
+    for some in (log, [event for event in log if event.stream != "newissue"]):
+        tiers = tiers_of(some)
+        values.append(values_at(tiers, change_ticks(CATALOGUE, tiers, BEFORE_ALL, AFTER_ALL)))
+    assert_same(*values)
 
 
 # The shape of what it gives.

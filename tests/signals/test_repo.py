@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -11,14 +12,22 @@ from hypothesis import strategies as st
 
 from monitor.signals import CATALOGUE
 from monitor.signals.model import Evaluation, change_ticks
+from tests.signals.events import (
+    AFTER_ALL,
+    BEFORE_ALL,
+    S,
+    business_days_before,
+    print_event,
+    published_us,
+    tiers_of,
+)
 from tests.signals.plain import ABSENT, PlainRepo, Told
-from tests.signals.repo_logs import BEFORE_ALL, logs, tiers_of
+from tests.signals.repo_logs import repo_logs
 
 if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
-    from tests.signals.repo_logs import Log
+    from tests.signals.events import Log
 
-AFTER_ALL: Final = 1 << 61
 SIGNALS: Final = {signal.name: signal for signal in CATALOGUE if signal.segment == "repo"}
 PAIRS: Final = ("repo_wedge_bp", "repo_specialness_bp")
 
@@ -35,7 +44,7 @@ def label(row: dict[str, object], name: str) -> str:
     return found
 
 
-@given(logs())
+@given(repo_logs())
 @settings(deadline=None, max_examples=20)
 def test_benchmarks_are_told_as_defined(log: Log) -> None:
     tiers = tiers_of(log)
@@ -52,7 +61,7 @@ def test_benchmarks_are_told_as_defined(log: Log) -> None:
 @given(st.data())
 @settings(deadline=None, max_examples=20)
 def test_trades_are_told_as_defined_at_change_points_and_between_them(data: st.DataObject) -> None:
-    log = data.draw(logs())
+    log = data.draw(repo_logs())
     tiers, plain = tiers_of(log), PlainRepo(log)
     ticks = change_ticks(CATALOGUE, tiers, BEFORE_ALL, AFTER_ALL)
     told = told_by_evaluate(tiers, ticks)
@@ -71,3 +80,23 @@ def test_trades_are_told_as_defined_at_change_points_and_between_them(data: st.D
                 assert (before[-1] if before else nothing) == expected, (name, which, window, tick)
         moved = {key for key, said in rows.items() if said[0][0] <= tick}
         assert moved <= {(n, *key) for n, values_now in plain.traded(tick).items() for key in values_now}
+
+
+def test_a_truncated_benchmark_blinds_its_pair() -> None:
+    """SOFR on less than 70 % of the volume of its last 20 prints is of a truncated feed, and so is what it is held
+    against; TGCR alone has a value still."""
+    day = date(2019, 9, 16)
+    log: Log = []
+    for back in business_days_before(day, 21):
+        log.append(print_event("SOFR", back, published_us(back), rate=2.10, volume=1000))
+        log.append(print_event("TGCR", back, published_us(back), rate=2.05, volume=1))
+    log.append(print_event("TGCR", day, published_us(day), rate=2.00))
+    for minute, volume in enumerate((699, 700)):
+        log.append(print_event("SOFR", day, published_us(day) + minute * 60 * S, rate=2.40, volume=volume))
+    tiers = tiers_of(log)
+    told = told_by_evaluate(tiers, change_ticks(SIGNALS.values(), tiers, BEFORE_ALL, AFTER_ALL))
+    wedge = told["repo_wedge_bp"].filter(pl.col("pair") == "SOFR-TGCR", pl.col("value_date") == day)
+    at = published_us(day) // S
+    assert wedge.select(pl.col("tick") - at, "value", "blind").rows() == [(0, None, True), (60, 40.0, False)]
+    before = told["repo_wedge_bp"].filter(pl.col("pair") == "SOFR-TGCR", pl.col("value_date") < day)
+    assert before.filter(pl.col("value").is_not_null()).select("value", "blind").unique().rows() == [(5.0, False)]

@@ -67,7 +67,7 @@ def test_how_it_stands_is_told_of_headlines_now_and_then(wall: Wall) -> None:
         sink.wrote(made.output([made.step("repo_tail_bp", 7.0, 0)]))
         sink.close()
     assert [{k: v for k, v in line.items() if k not in {"event", "log_level"}} for line in told] == [
-        {"value_date": "2019-09-16", "repo_tail_bp": 4.0, "repo_spread_bp": 5.0},
-        {"value_date": "2019-09-16", "repo_tail_bp": 7.0},
+        {"event_time": "2019-09-17T12:00:00Z", "repo_tail_bp": 4.0, "repo_spread_bp": 5.0},
+        {"event_time": "2019-09-17T12:00:00Z", "repo_tail_bp": 7.0},
     ]
-    assert {(line["event"], line["log_level"]) for line in told} == {("how it stands", "info")}
+    assert {(line["event"], line["log_level"]) for line in told} == {("worst of each", "info")}

@@ -70,6 +70,9 @@ monitor_events_rejected_total{reason="not_json",stream="repo"} 1.0
 # HELP monitor_events_late_total Events too late to count.
 # TYPE monitor_events_late_total counter
 monitor_events_late_total{stream="repo"} 2.0
+# HELP monitor_events_doubled_total Events dropped because they repeat a producer's id.
+# TYPE monitor_events_doubled_total counter
+monitor_events_doubled_total{stream="repo"} 4.0
 # HELP monitor_last_event_timestamp_seconds Newest event time of a stream.
 # TYPE monitor_last_event_timestamp_seconds gauge
 monitor_last_event_timestamp_seconds{stream="repo"} 1.5
@@ -124,7 +127,9 @@ def sink_of(signals: Sequence[MetricOfSignal] = ALL, **more: Any) -> PrometheusS
 def test_the_text_of_a_small_scrape() -> None:
     sink = sink_of([TAIL])
     rejects = [made.reject("not_json")]
-    sink.ingested(made.ingested(events=3, rejects=rejects, late=2, first_event_us=1, last_event_us=1_500_000))
+    sink.ingested(
+        made.ingested(events=3, rejects=rejects, late=2, doubles=4, first_event_us=1, last_event_us=1_500_000)
+    )
     steps = [
         made.step("repo_tail_bp", 217.0, 2, row="benchmark"),
         made.step("repo_tail_bp", 12.5, 0, row="trades", instrument='GC "ON"', window="30m"),
@@ -147,8 +152,10 @@ def test_every_promised_name_is_there() -> None:
     steps = [made.step("repo_tail_bp", 1.0, 0), made.step("repo_tail_bp", 1.0, 0, instrument="TGCR")]
     thresholds = [ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 40)]
     sink.wrote(made.output(steps, thresholds=thresholds, watermarks_us={"repo": 1}))
-    sink.source_state("history", "scenario", up=True)
-    sink.timed(0.02, 0.03)
+    sink.source_state("treasury-crunch", "scenario", "up")
+    sink.state_written(True)
+    sink.advanced(0.02)
+    sink.shown(0.03)
     promised = {
         "market_repo_tail_bp": {"instrument"},
         "market_signal_level": {"signal", "instrument"},
@@ -160,10 +167,13 @@ def test_every_promised_name_is_there() -> None:
         "monitor_events_total": {"stream"},
         "monitor_events_rejected_total": {"stream", "reason"},
         "monitor_events_late_total": {"stream"},
+        "monitor_events_doubled_total": {"stream"},
         "monitor_last_event_timestamp_seconds": {"stream"},
         "monitor_watermark_timestamp_seconds": {"stream"},
         "monitor_source_up": {"source"},
         "monitor_source_info": {"source", "kind"},
+        "monitor_source_state": {"source", "state"},
+        "monitor_state_writable": set(),
         "monitor_tick_duration_seconds_count": set(),
         "monitor_event_to_metric_seconds_count": set(),
         "monitor_series_dropped_total": {"signal"},
@@ -334,20 +344,46 @@ def test_the_newest_event_of_a_stream_never_gets_older() -> None:
     assert of("monitor_last_event_timestamp_seconds", sink) == {labels(stream="repo"): 5, labels(stream="reference"): 1}
 
 
-def test_sources_and_times() -> None:
+def test_a_source_is_in_one_state_at_a_time() -> None:
     sink = sink_of()
-    sink.source_state("repo-2018-2025", "history", up=True)
-    assert of("monitor_source_up", sink) == {labels(source="repo-2018-2025"): 1}
-    sink.source_state("repo-2018-2025", "history", up=False)
-    assert of("monitor_source_up", sink) == {labels(source="repo-2018-2025"): 0}
-    assert of("monitor_source_info", sink) == {labels(source="repo-2018-2025", kind="history"): 1}
-    sink.timed(0.02, None)
-    sink.timed(0.2, 0.03)
+    for state in ("connecting", "up", "silent", "backing_off", "up", "ended", "stopped"):
+        sink.source_state("quotes", "kafka", state)
+        sink.source_state("other", "file", "connecting")
+        states = {key for key, value in of("monitor_source_state", sink).items() if value == 1}
+        assert states == {labels(source="quotes", state=state), labels(source="other", state="connecting")}
+        up = {labels(source="quotes"): state == "up", labels(source="other"): False}
+        assert of("monitor_source_up", sink) == up
+    assert of("monitor_source_info", sink) == {
+        labels(source="quotes", kind="kafka"): 1,
+        labels(source="other", kind="file"): 1,
+    }
+
+
+def test_whether_the_state_can_be_written() -> None:
+    sink = sink_of()
+    for is_written in (True, False, True):
+        sink.state_written(is_written)
+        assert of("monitor_state_writable", sink) == {labels(): is_written}
+
+
+def test_times_and_watermarks() -> None:
+    sink = sink_of()
+    sink.advanced(0.02)
+    sink.advanced(0.2)
+    sink.shown(0.03)
     assert of("monitor_tick_duration_seconds_sum", sink) == {labels(): pytest.approx(0.22)}
     assert of("monitor_tick_duration_seconds_bucket", sink)[labels(le="0.025")] == 1
     assert of("monitor_event_to_metric_seconds_count", sink) == {labels(): 1}
     sink.wrote(made.output(watermarks_us={"repo": 1_500_000}))
     assert of("monitor_watermark_timestamp_seconds", sink) == {labels(stream="repo"): 1.5}
+
+
+def test_doubles_are_counted_by_stream() -> None:
+    sink = sink_of()
+    sink.ingested(made.ingested(events=5, doubles=2))
+    sink.ingested(made.ingested(events=5, doubles=1, stream="cds"))
+    sink.ingested(made.ingested(events=1, doubles=3))
+    assert of("monitor_events_doubled_total", sink) == {labels(stream="repo"): 5, labels(stream="cds"): 1}
 
 
 def test_series_are_bounded_and_what_is_dropped_is_counted() -> None:

@@ -57,7 +57,7 @@ def _to_seconds(events: pl.DataFrame) -> pl.DataFrame:
     two_sided = has_bid & has_ask
     sound = two_sided & (c("ask_e6") >= c("bid_e6"))
     quoted = pl.when(sound).then(c("bid_e6") + c("ask_e6"))
-    events = events.with_columns(
+    quotes = events.lazy().with_columns(
         pl.when(sound).then(c("ask_e6") - c("bid_e6")).alias(SPREAD),
         quoted.alias(QUOTED),
         mid2_e6=pl.when(two_sided).then(quoted).otherwise(2 * c("mid_e6")),
@@ -66,7 +66,7 @@ def _to_seconds(events: pl.DataFrame) -> pl.DataFrame:
         crossed=two_sided & ~sound,
     )
     return (
-        with_standing(events, SERIES)
+        with_standing(quotes, SERIES)
         .group_by("second", *SERIES, maintain_order=True)
         .agg(
             *sums_of_second(MEASURES),
@@ -78,6 +78,7 @@ def _to_seconds(events: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("second", *SERIES)
         .select(*CDS_SECOND)
+        .collect()
     )
 
 

@@ -25,7 +25,7 @@ class BarKind:
         attributes: those of the inputs that an event may leave out because they stand until they are said anew: the
             latest by (ts, position) is filled in.
         counts: which events make bars; the others are prints, or are left out.
-        has_volume: which events add to a volume, so that one sent twice would count twice.
+        has_volume: which events add to a volume, so that one sent twice would count twice; None: none does.
         seconds: the shape of a second's bars, `second` first.
         periods: the shape of the bars of 5 minutes, `period` (its first second) first.
         days: the shape of the bars of New York days, `value_date` first.
@@ -43,7 +43,7 @@ class BarKind:
     inputs: tuple[str, ...]
     attributes: tuple[str, ...]
     counts: pl.Expr
-    has_volume: pl.Expr
+    has_volume: pl.Expr | None
     seconds: dict[str, pl.DataType]
     periods: dict[str, pl.DataType]
     days: dict[str, pl.DataType]

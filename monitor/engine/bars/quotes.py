@@ -40,7 +40,7 @@ def measure_columns(measures: Sequence[str], sum_type: pl.DataType) -> dict[str,
     }  # fmt: skip
 
 
-def with_standing(events: pl.DataFrame, series: Sequence[str]) -> pl.DataFrame:
+def with_standing(events: pl.LazyFrame, series: Sequence[str]) -> pl.LazyFrame:
     """Adds `stood_us`: for how long an event was the newest of its series within its second.
 
     Args:

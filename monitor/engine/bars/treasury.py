@@ -66,7 +66,7 @@ def _to_seconds(events: pl.DataFrame) -> pl.DataFrame:
     two_sided = c("bid_e9").is_not_null() & c("ask_e9").is_not_null()
     sound = two_sided & (c("ask_e9") >= c("bid_e9"))
     size = c("last_size_kusd").fill_null(0)
-    events = events.with_columns(
+    quotes = events.lazy().with_columns(
         pl.when(sound).then(c("ask_e9") - c("bid_e9")).alias(SPREAD),
         pl.when(sound).then(c("bid_size_kusd") + c("ask_size_kusd")).alias(DEPTH),
         mid2_e9=pl.when(sound).then(c("bid_e9") + c("ask_e9")),
@@ -75,7 +75,7 @@ def _to_seconds(events: pl.DataFrame) -> pl.DataFrame:
         signed_kusd=pl.when(c("aggressor") == "buy").then(size).when(c("aggressor") == "sell").then(-size).otherwise(0),
     )
     return (
-        with_standing(events, SERIES)
+        with_standing(quotes, SERIES)
         .group_by("second", *SERIES, maintain_order=True)
         .agg(
             *sums_of_second(MEASURES),
@@ -88,6 +88,7 @@ def _to_seconds(events: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("second", *SERIES)
         .select(*TREASURY_SECOND)
+        .collect()
     )
 
 
@@ -112,7 +113,7 @@ TREASURY: Final = BarKind(
     ),
     attributes=tuple(_ATTRIBUTES),
     counts=c("close_e9").is_null(),
-    has_volume=pl.lit(value=False),
+    has_volume=None,
     seconds=TREASURY_SECOND,
     periods=TREASURY_PERIOD,
     days=TREASURY_DAY,
