@@ -168,6 +168,8 @@ class Pipeline:
 
     def checkpoint(self) -> Checkpoint:
         """All that a new process needs to go on from here; the rows that tiers got since this was last asked."""
+        # What a watermark has passed must be among the bars: read again, it would be too late.
+        self._store.seal()
         facts = Facts(self._ran, self._newest_us, self._releases)
         self._releases = []
         return gather(self._store, self._evaluator, facts)
