@@ -15,6 +15,7 @@ from polars import col as c
 
 from monitor.engine.bars import KINDS
 from monitor.engine.decode import schema
+from monitor.engine.retention import IDS
 from monitor.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 FACTS, PARTITIONS, LADDERS = "facts", "partitions", "ladders"
 """States: the pipeline's own, and those of its partitions and ladders."""
-IDS, RELEASES = "ids", "releases"
-"""Appends besides the tiers: producers' ids, and where partitions were released for being idle."""
+RELEASES: Final = "releases"
+"""Appends besides the tiers and ids: where partitions were released for being idle."""
 _LEVELS: Final = "levels_"
 """The states of the evaluator begin so."""
 

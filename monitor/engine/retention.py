@@ -10,8 +10,9 @@ from polars import col as c
 
 from monitor.calendar import FIRST_DATE
 from monitor.engine.bars import KINDS
-from monitor.engine.ladder import PERIODS, SECONDS
+from monitor.engine.ladder import DAYS, PERIODS, SECONDS
 from monitor.engine.sealer import IDS_REMEMBERED
+from monitor.engine.tiers import PRINTS
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ SESSIONS_OF_PERIODS: Final = 100
 ROWS_OF_OTHERS: Final = 100_000
 """Of what is no tier (transitions, releases) so many rows are kept."""
 IDS: Final = "ids"
+"""The producers' ids, among the appends of the bar log."""
 
 
 def kept_from(calendar: MarketCalendar, tick: int, sessions: int) -> int:
@@ -48,9 +50,5 @@ def pruned(tier: str, rows: pl.DataFrame, calendar: MarketCalendar, tick: int) -
     if tier == IDS:
         newest_first = pl.int_range(pl.len()).reverse().over("partition", "stream")
         return rows.filter(newest_first < IDS_REMEMBERED)
-    if tier in _FOR_EVER or any(tier.startswith(f"{stream}_") for stream in KINDS):
-        return rows
-    return rows.tail(ROWS_OF_OTHERS)
-
-
-_FOR_EVER: Final = frozenset({"benchmarks", "reference"})
+    is_for_ever = tier in PRINTS or any(tier == f"{stream}_{DAYS}" for stream in KINDS)
+    return rows if is_for_ever else rows.tail(ROWS_OF_OTHERS)

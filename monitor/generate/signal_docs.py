@@ -37,6 +37,14 @@ def _section(signal: Signal) -> str:
     return f"## `{signal.name}`\n\n{signal.help}\n\n{table(['', ''], facts)}"
 
 
+def _reasons(signal: Signal) -> list[str]:
+    """A line a reason, with the rows that it is for; rows of one reason have one line."""
+    rows: dict[str, list[str]] = {}
+    for row in signal.thresholds:
+        rows.setdefault(row.reason, []).append(row.applies_to)
+    return [f"- `{signal.name}`, {'; '.join(applies)}: {reason}" for reason, applies in rows.items()]
+
+
 def thresholds_page(signals: Sequence[Signal]) -> str:
     """Every threshold row, and its reason."""
     rows = [
@@ -54,7 +62,7 @@ def thresholds_page(signals: Sequence[Signal]) -> str:
         for row in signal.thresholds
     ]
     head = ("signal", "row", "calm", "warning", "critical", "flagged days", "hold in / out", "notify")
-    reasons = [f"- `{signal.name}`: {row.reason}" for signal in signals for row in signal.thresholds[:1]]
+    reasons = [line for signal in signals for line in _reasons(signal)]
     return page(
         "Thresholds",
         "The defaults, each as enter/exit in the signal's unit; an exit is strictly past its value. On value dates "

@@ -28,13 +28,15 @@ _REASONS: Final = {
     streams.Reason.MISSING_FIELD: "a required field is missing or null",
     streams.Reason.WRONG_TYPE: "a field of another JSON type",
     streams.Reason.NOT_A_NUMBER: "a text that is no decimal number",
-    streams.Reason.OUT_OF_RANGE: "a number outside its field's range",
+    streams.Reason.OUT_OF_RANGE: "a number outside its field's range, or a fraction of what is whole",
     streams.Reason.BAD_TEXT: "a text that is empty, too long, or has control characters",
     streams.Reason.BAD_DATE: "no date, or a benchmark for a day that has not come",
     streams.Reason.BAD_TIMESTAMP: "no time, without an offset, or outside 1990 to 2100",
     streams.Reason.TIMESTAMP_UNIT: "seconds, milliseconds or nanoseconds instead of microseconds",
     streams.Reason.UNKNOWN_CHOICE: "a word outside its field's list",
     streams.Reason.WRONG_UNIT: "a unit that cannot be converted to the series' own",
+    streams.Reason.AHEAD_OF_ARRIVAL: f"more than {streams.MAX_AHEAD_US // streams.MICROSECONDS_PER_SECOND} s ahead of "
+    "its recorded arrival: the producer's clock is wrong",
 }
 
 
