@@ -7,6 +7,7 @@ median of the ratios is told. A number above 1 means that the monitor is faster 
 from __future__ import annotations
 
 import argparse
+import gc
 import resource
 import statistics
 import sys
@@ -161,6 +162,8 @@ def main() -> None:
     count = parser.parse_args().quotes
     say(f"Polars {pl.__version__}, {pl.thread_pool_size()} threads; kinds of bars: {', '.join(KINDS)}")
     quotes = list(lines(count, INSTRUMENTS, SECONDS))
+    # A live feed has no list of millions of lines that every collection of garbage would walk through.
+    gc.freeze()
     decode_and_bars(quotes)
     in_blocks(quotes, signals=False)
     in_blocks(quotes, signals=True)
