@@ -52,7 +52,7 @@ class Recovered:
     commits: int
 
 
-def keep_all(tier: str, rows: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG001
+def keep_all(tier: str, rows: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG001 - the shape of a `prune`
     """Prune nothing."""
     return rows
 

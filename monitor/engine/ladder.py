@@ -32,9 +32,7 @@ class Ladder:
 
     def __init__(self, kind: BarKind) -> None:
         self._kind = kind
-        series = [name for name in ("partition", *kind.series) if name in kind.seconds]
-        self._recent = Recent(kind.seconds, [*series, *(["segment"] if "segment" in kind.seconds else [])],
-                              kind.kept_seconds)  # fmt: skip
+        self._recent = Recent(kind.seconds, kind.keys, kind.kept_seconds)
         self._unsummed = pl.DataFrame(schema=kind.seconds)
         self._waiting: list[pl.DataFrame] = []
         self._open_days = pl.DataFrame(schema=kind.periods)

@@ -42,9 +42,8 @@ def pruned(tier: str, rows: pl.DataFrame, calendar: MarketCalendar, tick: int) -
     """
     for stream, kind in KINDS.items():
         if tier == f"{stream}_{SECONDS}":
-            series = [name for name in ("partition", *kind.series, "segment") if name in kind.seconds]
             is_young = c("second") >= kept_from(calendar, tick, SESSIONS_OF_SECONDS)
-            return rows.filter(is_young | (c("second") == c("second").max().over(series)))
+            return rows.filter(is_young | (c("second") == c("second").max().over(kind.keys)))
         if tier == f"{stream}_{PERIODS}":
             return rows.filter(c("period") >= kept_from(calendar, tick, SESSIONS_OF_PERIODS))
     if tier == IDS:

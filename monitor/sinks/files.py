@@ -72,7 +72,8 @@ class ReplayFiles(Sink):
         with self._writing():
             for reject in what.rejects:
                 if self.rejects_kept < self._max_rejects:
-                    self._rejects.write(json.dumps(_reject_line(reject), ensure_ascii=False) + "\n")
+                    line = _reject_line(reject) | ({SYNTHETIC: True} if self._synthetic else {})
+                    self._rejects.write(json.dumps(line, ensure_ascii=False) + "\n")
                     self.rejects_kept += 1
                 else:
                     self.rejects_dropped += 1

@@ -44,9 +44,10 @@ class LogSink(Sink):
             _log.warning(
                 "events refused", stream=what.stream, count=len(what.rejects),
                 first_reason=first.reason, first_detail=first.detail, first_position=first.position,
+                **self._mark,
             )  # fmt: skip
         if what.late:
-            _log.warning("events came too late to count", stream=what.stream, count=what.late)
+            _log.warning("events came too late to count", stream=what.stream, count=what.late, **self._mark)
 
     def wrote(self, output: Output) -> None:
         """Tell the transitions, and of each headline the worst value that changed last."""

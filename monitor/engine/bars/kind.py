@@ -54,6 +54,11 @@ class BarKind:
     kept_seconds: int
 
     @property
+    def keys(self) -> list[str]:
+        """What names a series among the bars: its partition where bars have one, and where a trade was made."""
+        return [name for name in ("partition", *self.series, "segment") if name in self.seconds]
+
+    @property
     def open_columns(self) -> tuple[str, ...]:
         """What is kept of an event while its second is open."""
         return ("offset", "ts_us", *self.series, *self.inputs)
