@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from datetime import time as datetime_time
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -25,6 +26,7 @@ from monitor.replay import replay
 from monitor.results import Ingested, Output, Transition
 from monitor.signals import CATALOGUE
 from monitor.sinks.base import Sink
+from monitor.sources.base import RawBatch, Source
 from monitor.sources.clock import StoryClock
 from monitor.sources.file import FileSource
 from monitor.sources.scenario import SCENARIOS, ScenarioSource
@@ -303,3 +305,50 @@ def test_after_a_restart_the_clock_is_not_behind_what_was_taken_in(
     assert len(clocks) > 2
     assert all(clock_us >= taken_us for clock_us, taken_us in clocks)
     assert clocks == sorted(clocks)
+
+
+class Flood(Source):
+    """A feed that always has more: a quote a second of event time, as often as it is asked."""
+
+    def __init__(self) -> None:
+        self.name = "flood"
+        self._next = 0
+
+    def open(self, resume: Mapping[str, int] | None = None) -> None:
+        """Nothing to connect."""
+
+    def poll(self, max_records: int) -> RawBatch:
+        offsets = range(self._next, self._next + min(50, max_records))
+        self._next = offsets.stop
+        quotes = [
+            b'{"ts":%d,"instrument":"UST-10Y","bid":99.5,"ask":99.515625,"tenor_years":10,"on_the_run":true}'
+            % ((FLOOD_BEGINS + n) * SECOND)
+            for n in offsets
+        ]
+        return RawBatch("flood", "treasury", "flood", offsets, quotes)
+
+    @property
+    def exhausted(self) -> bool:
+        return False
+
+    def lag(self) -> int | None:
+        return None
+
+    def progress(self) -> tuple[int, int | None]:
+        return self._next, None
+
+    def close(self, timeout_seconds: float) -> None:
+        """Nothing is held."""
+
+
+FLOOD_BEGINS = MarketCalendar.at_new_york(date(2026, 5, 11), datetime_time(9))
+
+
+def test_a_live_feed_that_never_lets_up_does_not_stop_the_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A monitor that reads and reads, and says nothing new, would show an old calm."""
+    monkeypatch.setattr(live_module, "_RECORDS_A_TURN", 200)
+    with running([Feed("flood", "file", Flood)], None, Pipeline(CATALOGUE, MarketCalendar())) as run:
+        run.wait_until(lambda: run.collected.until > FLOOD_BEGINS + 60)
+        assert run.live.not_ready_because() == "the sources bring more than could be taken in so far"
+    assert run.collected.transitions == []
+    assert not run.collected.steps.filter(pl.col("signal") == "treasury_spread_32nds").is_empty()
