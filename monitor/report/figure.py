@@ -47,11 +47,19 @@ class _Panel:
     @property
     def title(self) -> str:
         of_all = f", the {MAX_LINES} worst of {len(self.lines):,}" if len(self.lines) > MAX_LINES else ""
-        return f"{self.signal['title']} ({self.signal['unit']}{of_all})"
+        rows = self.signal["thresholds"]
+        is_one = all(self.enter(level) is not None for level in _MARKS if any(row[level] for row in rows))
+        own = "" if is_one else "; thresholds differ by line, see docs/thresholds.md"
+        return f"{self.signal['title']} ({self.signal['unit']}{of_all}{own})"
 
     @property
     def worst(self) -> list[tuple[str, pl.DataFrame]]:
         return self.lines[:MAX_LINES]
+
+    def enter(self, level: str) -> float | None:
+        """The enter value that all rows with this level share; None if no row has it, or they differ."""
+        enters = {row[level]["enter"] for row in self.signal["thresholds"] if row[level] is not None}
+        return enters.pop() if len(enters) == 1 else None
 
     def axis(self, letter: str) -> str:
         return letter if self.number == 1 else f"{letter}{self.number}"
@@ -117,7 +125,7 @@ def _draw_lines(figure: go.Figure, panel: _Panel) -> None:
             go.Scatter(
                 x=line["ts"].to_list(), y=line["value"].to_list(), mode="lines+markers", name=name, connectgaps=False,
                 line={"color": CALM, "width": 1.2}, marker={"color": CALM, "size": 2},
-                hovertemplate=f"{name}<br>%{{x|%Y-%m-%d %H:%M}} UTC<br>%{{y:,.1f}} {panel.signal['unit']}"
+                hovertemplate=f"{name}<br>%{{x|%Y-%m-%d %H:%M}} UTC<br>%{{y:,.4~g}} {panel.signal['unit']}"
                 "<extra></extra>",
             ),
             row=panel.number, col=1,
@@ -150,12 +158,11 @@ def _blind_bands(panel: _Panel, first: datetime, end: datetime) -> list[dict[str
 
 
 def _draw_thresholds(figure: go.Figure, panel: _Panel) -> None:
-    """The default enter values of the signal's first row, on days without a calendar flag."""
-    row = panel.signal["thresholds"][0]
+    """The default enter values, on days without a calendar flag; where the rows differ there is no line."""
     # The names of two thresholds that lie close together are moved apart, in pixels.
     for level, colour, apart in (("warning", WARNING, -6), ("critical", CRITICAL, 6)):
-        if row[level] is not None:
-            enter = row[level]["enter"]
+        enter = panel.enter(level)
+        if enter is not None:
             figure.add_hline(
                 y=enter, row=panel.number, col=1, line={"color": colour, "dash": "dot", "width": 1},
                 annotation_text=f"{level} {enter:g}", annotation_position="right", annotation_yshift=apart,

@@ -299,6 +299,15 @@ class TestFigure:
         texts = [each["text"] for each in figure["layout"]["annotations"]]
         assert texts[-2:] == ["warning 40", "critical 80"]
 
+    def test_thresholds_in_which_rows_differ_are_no_line(self) -> None:
+        """The 2-year's threshold across the lines of the 30-year would show a break where there is none."""
+        tail = BY_NAME["repo_tail_bp"]["thresholds"][0]
+        other = tail | {"row": "other", "critical": {"enter": 90, "exit": 60}}
+        two_rows = BY_NAME["repo_tail_bp"] | {"thresholds": [tail, other]}
+        figure = json.loads(draw([two_rows], steps_of([row(1, 10.0, "calm")]), []).to_json())
+        assert [shape["y0"] for shape in figure["layout"]["shapes"]] == [40]
+        assert "thresholds differ by line" in figure["layout"]["annotations"][0]["text"]
+
     def test_a_row_without_a_critical_level(self) -> None:
         only_warning = BY_NAME["repo_tail_bp"] | {
             "thresholds": [BY_NAME["repo_tail_bp"]["thresholds"][0] | {"critical": None}]
