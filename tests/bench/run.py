@@ -13,6 +13,8 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ from monitor.engine.bars import KINDS
 from monitor.engine.decode import Decoder
 from monitor.engine.partition import NO_TICK, Partition
 from monitor.pipeline import Pipeline
+from monitor.replay import RECORDS_AT_ONCE
 from monitor.signals import CATALOGUE
 from monitor.sources.base import RawBatch
 from monitor.sources.file import FileSource
@@ -100,35 +103,43 @@ def decode_and_bars(quotes: list[bytes]) -> None:
         say(f"  batches of {size:>7,}: {rate:5.2f} M events/s CPU, {statistics.median(ratios):5.2f} x the loop by hand")
 
 
-def in_blocks(quotes: list[bytes], signals: bool) -> None:
-    """A replay of a file in blocks: its rate, and how much memory it took at most."""
+def in_blocks(path: Path, count: int, *, signals: bool) -> str:
+    """A replay of a file in blocks: its rate, and how much memory it took at most. For a process of its own."""
+    source = FileSource(path, "treasury")
+    pipeline = Pipeline(CATALOGUE if signals else (), MarketCalendar())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    steps = 0
+
+    def replay() -> None:
+        nonlocal steps
+        source.open()
+        while not source.exhausted:
+            batch = source.poll(RECORDS_AT_ONCE)
+            if batch is not None:
+                pipeline.ingest(batch)
+                steps += sum(output.steps.height for output in pipeline.advance())
+        pipeline.finish()
+        steps += sum(output.steps.height for output in pipeline.advance())
+        source.close(1)
+
+    took = cpu(replay)
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    what = "with all signals and alerts" if signals else "bars only"
+    return (
+        f"replay in blocks of {RECORDS_AT_ONCE:,}, {what}: {count / took / 1e6:.2f} M events/s CPU, "
+        f"{steps:,} signal rows, {more:,.0f} MB more at most"
+    )
+
+
+def replays(quotes: list[bytes]) -> None:
+    """Replays of the first half of the quotes and of all, each in a new process: memory must not grow with them."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "treasury.ndjson"
-        path.write_bytes(b"\n".join(quotes))
-        source = FileSource(path, "treasury")
-        pipeline = Pipeline(CATALOGUE if signals else (), MarketCalendar())
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        steps = 0
-
-        def replay() -> None:
-            nonlocal steps
-            source.open()
-            while not source.exhausted:
-                batch = source.poll(100_000)
-                if batch is not None:
-                    pipeline.ingest(batch)
-                    steps += sum(output.steps.height for output in pipeline.advance())
-            pipeline.finish()
-            steps += sum(output.steps.height for output in pipeline.advance())
-            source.close(1)
-
-        took = cpu(replay)
-        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-        what = "with all signals and alerts" if signals else "bars only"
-        say(
-            f"replay in blocks, {what}: {len(quotes) / took / 1e6:.2f} M events/s CPU, {steps:,} signal rows, "
-            f"{more:,.0f} MB more at most"
-        )
+        for some in (quotes[: len(quotes) // 2], quotes):
+            path = Path(folder) / "treasury.ndjson"
+            path.write_bytes(b"\n".join(some))
+            for signals in (False, True):
+                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+                    say(process.submit(in_blocks, path, len(some), signals=signals).result())
 
 
 def live_share(rate: int, seconds: int) -> None:
@@ -166,8 +177,7 @@ def main() -> None:
     # A live feed has no list of millions of lines that every collection of garbage would walk through.
     gc.freeze()
     decode_and_bars(quotes)
-    in_blocks(quotes, signals=False)
-    in_blocks(quotes, signals=True)
+    replays(quotes)
     live_share(5_000, 60)
 
 
