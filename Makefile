@@ -37,7 +37,7 @@ check: install ## lint, format, strict types, generated files current
 	@$(BIN)/mypy
 	@$(BIN)/stress-monitor generate --check
 
-bench: install ## what it costs, as ratios against a loop by hand in the same run (about 10 minutes)
+bench: install ## what it costs, as ratios against a loop by hand in the same run (several minutes)
 	@$(BIN)/python -m tests.bench.run
 
 format: install ## write the format that check wants
