@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.alerts.evaluator import Evaluator
+    from monitor.daily import DailyValues
     from monitor.engine.tiers import TierStore
 
 FACTS, PARTITIONS, LADDERS = "facts", "partitions", "ladders"
@@ -76,7 +77,7 @@ class Facts:
     releases: Sequence[tuple[str, int, int]] = field(default_factory=tuple)
 
 
-def gather(store: TierStore, evaluator: Evaluator, facts: Facts) -> Checkpoint:
+def gather(store: TierStore, evaluator: Evaluator, daily: DailyValues, facts: Facts) -> Checkpoint:
     """The state of all stages; of appends, what came since the last time."""
     partitions = store.partitions.values()
     rows = [(p.name, p.next_position, p.oldest_open, p.watermark.value_us, p.is_held) for p in partitions]
@@ -85,7 +86,7 @@ def gather(store: TierStore, evaluator: Evaluator, facts: Facts) -> Checkpoint:
         for p in partitions
         for stream, sealer in p.sealers.items()
     ]
-    appends = store.take_new() | {
+    appends = store.take_new() | daily.take_new() | {
         IDS: pl.concat([pl.DataFrame(schema=_ID_COLUMNS), *ids]),
         RELEASES: pl.DataFrame(list(facts.releases), schema=_RELEASE_COLUMNS, orient="row"),
     }
@@ -97,11 +98,12 @@ def gather(store: TierStore, evaluator: Evaluator, facts: Facts) -> Checkpoint:
         ),
     }
     states |= {_attributes_of(stream): _attributes(store, stream) for stream in KINDS}
+    states |= daily.state()
     states |= {f"{_LEVELS}{name}": frame for name, frame in evaluator.state().items()}
     return Checkpoint({name: frame for name, frame in appends.items() if frame.height}, states)
 
 
-def put_back(found: Checkpoint, store: TierStore, evaluator: Evaluator) -> Facts:
+def put_back(found: Checkpoint, store: TierStore, evaluator: Evaluator, daily: DailyValues) -> Facts:
     """Give every stage its state; the stages are new."""
     states = found.states
     until = dict(states[LADDERS].iter_rows())
@@ -121,6 +123,7 @@ def put_back(found: Checkpoint, store: TierStore, evaluator: Evaluator) -> Facts
             )
     levels = {name.removeprefix(_LEVELS): frame for name, frame in states.items() if name.startswith(_LEVELS)}
     evaluator.restore(levels)
+    daily.restore(found.appends, states)
     ran, newest_us = states[FACTS].row(0)
     return Facts(ran, newest_us)
 

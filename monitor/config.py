@@ -32,6 +32,7 @@ from monitor.signals import Parameters
 from monitor.signals.model import Signal
 from monitor.signals.repo import RepoParameters
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
+from monitor.signals.treasury.parameters import TreasuryParameters
 from monitor.sources.file import EXTENSIONS_TEXT
 from monitor.sources.scenario import SCENARIOS
 
@@ -81,6 +82,17 @@ class CalendarSettings(_Section):
     def _consistent(self) -> CalendarSettings:
         self.user_dates()
         return self
+
+
+class TreasurySettings(_Section):
+    """The Treasury signals."""
+
+    expected: tuple[str, ...] = Field(
+        (), description="Issues that are missed when nobody quotes them, besides those quoted in the last 5 sessions."
+    )
+    yield_band_percent: tuple[float, float] = Field(
+        (4.0, 4.5), description="The band in which the 10-year yield is placed."
+    )
 
 
 class RepoSettings(_Section):
@@ -178,14 +190,14 @@ class ThresholdSettings(_Section):
     hold_out_minutes: Annotated[int, Field(ge=0)] | None = Field(None, description="Before it is left.")
     notify: Notify | None = Field(None, description="none, desk or on-call.")
 
-    def over(self, row: ThresholdRow, *, is_for_prints: bool) -> ThresholdRow:
+    def over(self, row: ThresholdRow, *, for_prints_only: bool) -> ThresholdRow:
         """The row with these settings; ValueError if it is then out of order, or its hold means nothing.
 
         Args:
             row: the default.
-            is_for_prints: whether it may apply to published values.
+            for_prints_only: whether it applies to published values, and to no others.
         """
-        if is_for_prints and (self.hold_in_minutes or self.hold_out_minutes):
+        if for_prints_only and (self.hold_in_minutes or self.hold_out_minutes):
             raise ValueError("published values come one a day and are held by prints, so no minutes can be set")
         given: dict[str, Any] = {}
         if self.calm is not None:
@@ -219,6 +231,7 @@ class Settings(BaseSettings):
     scenario: ScenarioSettings = ScenarioSettings()
     history: HistorySettings = HistorySettings()
     calendar: CalendarSettings = CalendarSettings()
+    treasury: TreasurySettings = TreasurySettings()
     repo: RepoSettings = RepoSettings()
     thresholds: dict[str, dict[str, ThresholdSettings]] = Field(
         {}, description="[thresholds.SIGNAL.ROW]: `stress-monitor signals` lists signals and rows."
@@ -231,7 +244,10 @@ class Settings(BaseSettings):
 
     def parameters(self) -> Parameters:
         """The parameters of the signals."""
-        return Parameters(repo=RepoParameters(tuple(self.repo.alarmed_benchmarks)))
+        return Parameters(
+            treasury=TreasuryParameters(tuple(self.treasury.expected), self.treasury.yield_band_percent),
+            repo=RepoParameters(tuple(self.repo.alarmed_benchmarks)),
+        )
 
     def catalogue(self) -> tuple[Signal, ...]:
         """The signals with the thresholds in force; ValueError if a threshold names none, or is out of order."""
@@ -247,23 +263,26 @@ class Settings(BaseSettings):
                     raise ValueError(f"thresholds.{signal}.{row}: no such row; there is {there}")
                 try:
                     default = rows[signal][row]
-                    own[signal, row] = given.over(default, is_for_prints=_is_for_prints(known[signal], default))
+                    own[signal, row] = given.over(default, for_prints_only=_is_for_prints_only(known[signal], default))
                 except ValueError as error:
                     raise ValueError(f"thresholds.{signal}.{row}: {error}") from error
         return catalogue_of_signals.catalogue(self.parameters(), own)
 
 
-def _is_for_prints(signal: Signal, row: ThresholdRow) -> bool:
-    """Whether a threshold row may apply to published values.
+def _is_for_prints_only(signal: Signal, row: ThresholdRow) -> bool:
+    """Whether a threshold row can apply to published values, and to no others.
 
-    A label that they lack is null, and one that is not known yet is taken for null: what then is not certainly
+    A label that a view lacks is null, and one that is not known yet is taken for null: what then is not certainly
     false may be true.
     """
-    if not any(view.window.by_print for view in signal.over):
-        return False
     shape = dict.fromkeys(signal.labels, pl.String()) | signal.attributes
-    no_labels = pl.DataFrame({name: [None] for name in shape}, schema=shape)
-    return no_labels.select(row.applies).item() is not False
+    unknown = pl.DataFrame({name: [None] for name in shape}, schema=shape)
+    may_apply = set()
+    for view in signal.over:
+        fixed = {name: expr.cast(pl.String) for name, expr in view.labels.items() if not expr.meta.root_names()}
+        if unknown.with_columns(**fixed).select(row.applies).item() is not False:
+            may_apply.add(view.window.by_print)
+    return may_apply == {True}
 
 
 class _FromFile(InitSettingsSource):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from monitor.engine.watermark import LATENESS_US, NEVER_US
+from monitor.pipeline import IDLE_RELEASE_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -175,6 +176,13 @@ class LiveRun:
             self._write(output)
             if stop.is_set():
                 break
+        if self._clock is None and self._newest_arrival_us != NEVER_US:
+            # Event time stands still when nothing comes: then only the wall can say that nothing comes.
+            silent_us = now_us - self._newest_arrival_us
+            if silent_us >= IDLE_RELEASE_US:
+                for output in self._pipeline.silent(silent_us):
+                    changed = True
+                    self._write(output)
         if changed:
             self._gauges.advanced(time.monotonic() - started)
 

@@ -14,6 +14,7 @@ from polars import col as c
 
 from monitor.alerts.evaluator import Evaluator
 from monitor.checkpoint import Checkpoint, Facts, gather, put_back
+from monitor.daily import DailyValues
 from monitor.engine.bars import KINDS
 from monitor.engine.decode import Decoder
 from monitor.engine.tiers import TierStore
@@ -24,12 +25,14 @@ from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
 
     import polars as pl
 
     from monitor.calendar import MarketCalendar
     from monitor.engine.decode import Decoded
     from monitor.engine.partition import Partition
+    from monitor.engine.tiers import Tiers
     from monitor.signals.model import Signal
     from monitor.sources.base import RawBatch
 
@@ -73,11 +76,13 @@ class Pipeline:
         self._decoder = Decoder()
         self._store = TierStore(calendar)
         self._evaluator = Evaluator(signals, calendar)
+        self._daily = DailyValues(signals, calendar, self._store)
         self._ticks_at_once = ticks_at_once
         self._begin = begin
         self._ran = BEFORE_EVERY_TICK
         self._newest_us: int | None = None
         self._releases: list[tuple[str, int, int]] = []
+        self._told_silent: int | None = None
 
     @property
     def newest_event_us(self) -> int | None:
@@ -107,6 +112,7 @@ class Pipeline:
         if new.stop == new.start:
             return []
         parts = self._decode(batch, new)
+        self._told_silent = None
         added = self._store.add(parts, self._ran + 1)
         return [self._told(part, added.late.get(part.stream, 0), added.doubles.get(part.stream, 0)) for part in parts]
 
@@ -148,6 +154,24 @@ class Pipeline:
             return
         tiers = self._store.tiers(ran + 1, upto)
         ticks = change_ticks(self._signals, tiers, ran, upto)
+        # What a session was like must be written down before the next one is compared with it.
+        for end, session in self._daily.session_ends(tiers, ran, upto):
+            yield from self._run(tiers, ticks.filter(ticks <= end), ran, end, session)
+            ticks, ran = ticks.filter(ticks > end), end
+        if ran < upto:
+            yield from self._run(tiers, ticks, ran, upto)
+
+    def _run(self, tiers: Tiers, ticks: pl.Series, ran: int, upto: int, ending: date | None = None) -> Iterator[Output]:
+        """Run these ticks, all of them of one session and of the time before it.
+
+        Args:
+            tiers: what is known.
+            ticks: those in (ran, upto].
+            ran: the newest tick that was run.
+            upto: the newest tick to run.
+            ending: the date of the session that ends there, if one does.
+        """
+        tiers = self._daily.open(tiers, ran, upto)
         at_once = max(1, min(self._ticks_at_once, _VALUES_AT_ONCE // max(1, self._store.series_count)))
         for first in range(0, max(ticks.len(), 1), at_once):
             some = ticks.slice(first, at_once)
@@ -157,8 +181,33 @@ class Pipeline:
             values = {s.name: evaluation.values(s) for s in self._signals} if some.len() else {}
             until = some[-1] if rest else upto
             output = self._evaluator.advance(values, until)
+            self._daily.saw(output)
+            if ending is not None and until == upto:
+                self._daily.close(ending)
             self._ran = until
             yield replace(output, watermarks_us=self._store.watermarks_us())
+
+    def silent(self, elapsed_us: int) -> Iterator[Output]:
+        """Say what is blind although no tick comes to say so, because all input has stopped.
+
+        Args:
+            elapsed_us: how long nothing at all has come, by the clock of arrivals.
+        """
+        if self._newest_us is None or self._ran == BEFORE_EVERY_TICK:
+            return
+        upto = (self._newest_us + elapsed_us) // MICROSECONDS_PER_SECOND
+        after = max(self._ran, self._told_silent or self._ran)
+        if upto <= after:
+            return
+        tiers = self._store.tiers(self._ran + 1, self._ran)
+        ticks = change_ticks(self._signals, tiers, after, upto)
+        self._told_silent = upto
+        if ticks.is_empty():
+            return
+        evaluation = Evaluation(tiers, ticks)
+        output = self._evaluator.blinded({s.name: evaluation.values(s) for s in self._signals}, upto)
+        if output.steps.height:
+            yield replace(output, until=self._ran)
 
     def standing(self) -> Output | None:
         """Every label set as it stands, for sinks that have seen nothing yet; None before the first tick."""
@@ -172,11 +221,11 @@ class Pipeline:
         self._store.seal()
         facts = Facts(self._ran, self._newest_us, self._releases)
         self._releases = []
-        return gather(self._store, self._evaluator, facts)
+        return gather(self._store, self._evaluator, self._daily, facts)
 
     def restore(self, recovered: Checkpoint) -> None:
         """Go on from what an earlier process left: `checkpoint`s, put together."""
-        facts = put_back(recovered, self._store, self._evaluator)
+        facts = put_back(recovered, self._store, self._evaluator, self._daily)
         self._ran, self._newest_us = facts.ran, facts.newest_us
 
     @property

@@ -84,6 +84,7 @@ class Transition:
         runbook: the path of the alert's runbook.
         notify: who is told: `none`, `desk` or `on-call`.
         sentence: all of it in words.
+        by_wall_clock: whether the wall clock decided, as all input had stopped; a replay does not find it again.
     """
 
     tick: int
@@ -101,6 +102,7 @@ class Transition:
     runbook: str
     notify: str
     sentence: str
+    by_wall_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ values all of them, so that a revision can take the place of what it revises and
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -96,6 +97,46 @@ class Evaluator:
             thresholds=tuple(in_force(self._signals, self._calendar.flags(today))),
         )
 
+    def blinded(self, values: Mapping[str, pl.DataFrame], until: int) -> Output:
+        """Tell what went blind by the wall clock, as all input had stopped.
+
+        No level and no hold is touched, and nothing counts as run: when input comes again, ticks go on where they were.
+
+        Args:
+            values: by signal, what `evaluate` gave for ticks that no input has reached.
+            until: the newest of them, epoch seconds.
+        """
+        sets = self._label_sets(values)
+        parts = [pl.DataFrame(schema={"key": pl.String(), "since": pl.Int64()})]
+        for signal in self._signals:
+            mine = sets.filter(c("signal") == signal.name)
+            if mine.height:
+                rows = _of_label_sets(values[signal.name].filter("blind"), mine, signal)
+                parts.append(rows.group_by("key").agg(since=c("tick").min()))
+        new = pl.concat(parts)
+        rows = (
+            self._standing.filter(~c("blind"))
+            .join(new, on="key")
+            .with_columns(
+                tick=c("since"),
+                value=pl.lit(None, pl.Float64),
+                blind=pl.lit(value=True),
+                is_step=pl.lit(value=True),
+                is_newest=pl.lit(value=True),
+                is_retold=pl.lit(value=False),
+            )
+            .select(self._standing.columns)
+            .sort("tick", "key")
+        )
+        loud = rows.filter(c("row").is_not_null())
+        transitions = [
+            replace(each, by_wall_clock=True) for each in self._teller.tell(loud, rows.clear(), self._standing)
+        ]
+        self._standing = pl.concat([self._standing, rows]).unique("key", keep="last", maintain_order=True)
+        today = max(FIRST_DATE, self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
+        thresholds = tuple(in_force(self._signals, self._calendar.flags(today)))
+        return Output(until, rows.select(*self.step_shape), tuple(transitions), thresholds)
+
     def standing(self, until: int) -> Output:
         """Every label set's newest telling, as steps, for sinks that have seen nothing yet.
 
@@ -143,7 +184,9 @@ class Evaluator:
         for signal in self._signals:
             if signal.name in values:
                 is_ruled = (c("by_print") | c("row").is_not_null()).any()
-                sets = values[signal.name].group_by(signal.labels).agg(is_ruled=is_ruled)
+                # One without labels has one label set, the empty one.
+                keys = signal.labels or [pl.lit(0).alias(_NO_LABEL)]
+                sets = values[signal.name].group_by(keys).agg(is_ruled=is_ruled).drop(_NO_LABEL, strict=False)
                 parts.append(sets.with_columns(signal=pl.lit(signal.name), key=_key(signal)))
         sets = pl.concat(parts, how="diagonal").sort("signal", *self._labels).with_row_index("rank")
         followed = c("key").is_in(self._last["key"].implode())
@@ -159,7 +202,7 @@ class Evaluator:
         for signal in self._signals:
             mine = loud.filter(c("signal") == signal.name)
             if mine.height:
-                frame = values[signal.name].join(mine, on=list(signal.labels), nulls_equal=True, maintain_order="left")
+                frame = _of_label_sets(values[signal.name], mine, signal)
                 parts.append(with_rules(frame, signal, self._calendar).select(*self._point))
         points = pl.concat(parts).sort("tick", "key", "value_date")
         has_value = c("value").is_not_null().cum_max().over("key")
@@ -179,7 +222,7 @@ class Evaluator:
             mine = quiet.filter(c("signal") == signal.name).join(stood, on="key", how="left", maintain_order="left")
             if mine.is_empty():
                 continue
-            frame = values[signal.name].join(mine, on=list(signal.labels), nulls_equal=True).sort("rank", "tick")
+            frame = _of_label_sets(values[signal.name], mine, signal).sort("rank", "tick")
             is_first = (c("rank") != c("rank").shift(1)).fill_null(value=True)
             before = pl.when(is_first).then(c("stood")).otherwise(c("value").shift(1))
             blind_before = pl.when(is_first).then(c("stood_blind")).otherwise(c("blind").shift(1))
@@ -191,7 +234,8 @@ class Evaluator:
 
     def _of_windows(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
         """What becomes of window values: each follows the one before it in time."""
-        folded = _with_level(fold(points, self._last, until, self._calendar))
+        before = self._handed_over(points, self._prints, self._last)
+        folded = _with_level(fold(points, before, until, self._calendar))
         base = folded.filter(~c("is_hold_end")).select(self._last.columns)
         latches = folded.select("key", "warning", "critical").unique("key", keep="last", maintain_order=True)
         self._last = (
@@ -199,6 +243,24 @@ class Evaluator:
             .update(latches, on="key")
         )  # fmt: skip
         return self._marked(folded, is_step=_differs(folded, self._standing, "value", "blind", "level"))
+
+    @staticmethod
+    def _handed_over(points: pl.DataFrame, other: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+        """What stands before these points: a label set that had values of the other sort only keeps its level.
+
+        So an issue that was printed at the end of the day and is quoted from now on does not begin as calm.
+        """
+        new = points.select("key").unique().join(own, on="key", how="anti")
+        if new.is_empty() or other.is_empty():
+            return own
+        so_far = {name: pl.lit(0, kind) for name, kind in LEVEL_COLUMNS.items() if name.endswith("_so_far")}
+        taken = (
+            other.join(new, on="key", how="semi")
+            .sort("tick")
+            .unique("key", keep="last", maintain_order=True)
+            .with_columns(**so_far, value=pl.lit(None, pl.Float64), by_print=~c("by_print"))
+        )
+        return pl.concat([own, taken])
 
     def _of_prints(self, points: pl.DataFrame, until: int) -> Iterator[pl.DataFrame]:
         """What becomes of published values: each follows the one of the value date before it.
@@ -227,6 +289,7 @@ class Evaluator:
     def _moved_on(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
         """Published values that all are of a newer value date than the one before."""
         before = self._prints.sort("value_date").unique("key", keep="last", maintain_order=True)
+        before = self._handed_over(points, self._last, before)
         folded = _with_level(fold(points, before, until, self._calendar))
         # Absence after absence is no news, nor is that the same value date is blind still.
         spoke = self._newest.select("key", spoke=_SPEAKS)
@@ -293,6 +356,13 @@ class Evaluator:
         if "is_newest" not in folded.columns:
             marks["is_newest"] = pl.lit(value=True)
         return folded.with_columns(**marks).select(self._standing.columns)
+
+
+def _of_label_sets(values: pl.DataFrame, sets: pl.DataFrame, signal: Signal) -> pl.DataFrame:
+    """The values of these label sets, with what is known of each."""
+    if not signal.labels:
+        return values.join(sets, how="cross", maintain_order="left")
+    return values.join(sets, on=list(signal.labels), nulls_equal=True, maintain_order="left")
 
 
 def _key(signal: Signal) -> pl.Expr:

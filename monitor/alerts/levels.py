@@ -6,8 +6,8 @@ thresholds apply any more, or none of that level, a latch is let go: nothing els
 
 How long a condition has held is counted in *weight*: seconds of the session clock for the values of a window,
 prints for published values. A missing value neither adds to a count nor ends it; a value on the other side ends
-it. As the weight between two change points is known, so is the tick between them at which a hold is over, and no
-second need be looked at for it.
+it. A partial value, of which something is missing, leaves no level. As the weight between two change points is
+known, so is the tick between them at which a hold is over, and no second need be looked at for it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _ENTER_WARNING, _LEAVE_WARNING = "enter_warning", "leave_warning"
 _ENTER_CRITICAL, _LEAVE_CRITICAL = "enter_critical", "leave_critical"
 _CONDITIONS: Final[dict[str, tuple[pl.Expr, str]]] = {
     _ENTER_WARNING: (c("signed") >= c("warning_enter"), "wait_in"),
-    _LEAVE_WARNING: (c("signed") < c("warning_exit"), "wait_out"),
+    _LEAVE_WARNING: ((c("signed") < c("warning_exit")) & ~c("is_partial"), "wait_out"),
     _ENTER_CRITICAL: (c("signed") >= c("critical_enter"), "wait_in"),
-    _LEAVE_CRITICAL: (c("signed") < c("critical_exit"), "wait_out"),
+    _LEAVE_CRITICAL: ((c("signed") < c("critical_exit")) & ~c("is_partial"), "wait_out"),
 }
 """Each condition, and the column that says how much weight it needs before it acts."""
 _LATCHES: Final = {"warning": (_ENTER_WARNING, _LEAVE_WARNING), "critical": (_ENTER_CRITICAL, _LEAVE_CRITICAL)}
@@ -58,8 +58,8 @@ def fold(points: pl.DataFrame, carried: pl.DataFrame, until: int, calendar: Mark
 
     Args:
         points: change points in order within their `key`: `key` (String), `tick` (Int64), `value` (Float64; null:
-            absent or blind), `by_print` (Boolean) and `RULE_COLUMNS`. Published values are in the order of their
-            value dates, all others in that of their ticks.
+            absent or blind), `by_print` and `is_partial` (Boolean) and `RULE_COLUMNS`. Published values are in the
+            order of their value dates, all others in that of their ticks.
         carried: the last change point of keys that had any before, with `LEVEL_COLUMNS`; at most one a key.
         until: the tick up to which the last values stand.
         calendar: its session clock is what holds of window values run on.

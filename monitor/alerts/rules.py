@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def with_rules(values: pl.DataFrame, signal: Signal, calendar: MarketCalendar) -> pl.DataFrame:
-    """The values of a signal with `RULE_COLUMNS`; null rules where no threshold row applies.
-
-    Raises:
-        ValueError: a row whose hold counts seconds applies to published values.
-    """
+    """The values of a signal with `RULE_COLUMNS`; null rules where no threshold row applies."""
     values = values.join(_flags(values["value_date"], calendar), on="value_date", how="left", maintain_order="left")
     values = values.with_columns(c("flags").fill_null(""))
     used = values.select("row", "flags", "by_print").unique().drop_nulls("row")
@@ -53,8 +49,6 @@ def in_force(signals: Iterable[Signal], flags: str) -> Iterator[ThresholdInForce
 
 
 def _numbers(row: ThresholdRow, flags: str, *, by_print: bool) -> tuple[int | float | None, ...]:
-    if by_print and (row.hold_in.seconds or row.hold_out.seconds):
-        raise ValueError(f"threshold row {row.id}: published values are held by prints, not by seconds")
     wait_in, wait_out = (hold.prints - 1 if by_print else hold.seconds for hold in (row.hold_in, row.hold_out))
     warning, critical = row.enters(flags)
     edges = (

@@ -25,13 +25,18 @@ _LONGEST_CLIMB: Final = 32 * 86_400
 class Ladder:
     """One stream's tiers.
 
+    Args:
+        kind: the stream's bars.
+        hands_on_periods: whether `take_periods` is called.
+
     Attributes:
         days: bars of whole New York days, by day.
         until: all periods before this epoch second were summed; None before the first bar.
     """
 
-    def __init__(self, kind: BarKind) -> None:
+    def __init__(self, kind: BarKind, *, hands_on_periods: bool = False) -> None:
         self._kind = kind
+        self._handed_on: list[pl.DataFrame] | None = [] if hands_on_periods else None
         self._recent = Recent(kind.seconds, kind.keys, kind.kept_seconds)
         self._unsummed = pl.DataFrame(schema=kind.seconds)
         self._waiting: list[pl.DataFrame] = []
@@ -72,6 +77,13 @@ class Ladder:
         """Bars of seconds, for ticks from `begin` on; all that is known if it is None."""
         return self._recent.since(begin)
 
+    def take_periods(self) -> pl.DataFrame:
+        """The bars of periods that were summed since this was last asked."""
+        periods: pl.DataFrame = pl.concat([pl.DataFrame(schema=self._kind.periods), *(self._handed_on or ())])
+        if self._handed_on is not None:
+            self._handed_on.clear()
+        return periods
+
     def take_new(self) -> dict[str, pl.DataFrame]:
         """By tier, the rows that came since this was last asked."""
         new = {name: pl.concat(frames) for name, frames in self._new.items() if frames}
@@ -82,6 +94,7 @@ class Ladder:
     def restore(self, seconds: pl.DataFrame, periods: pl.DataFrame, days: pl.DataFrame, until: int | None) -> None:
         """Go on from what an earlier process left: the rows of each tier, and `until`."""
         self._recent.add(seconds)
+        self._hand_on(periods)
         self.days, self.until = days, until
         if until is None:
             self._unsummed = seconds
@@ -97,7 +110,12 @@ class Ladder:
         if periods.height:
             self._open_days = pl.concat([self._open_days, periods])
             self._new[PERIODS].append(periods)
+            self._hand_on(periods)
         self._close_days(end)
+
+    def _hand_on(self, periods: pl.DataFrame) -> None:
+        if self._handed_on is not None:
+            self._handed_on.append(periods)
 
     def _close_days(self, end: int) -> None:
         if self._open_days.is_empty():

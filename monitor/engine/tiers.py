@@ -8,7 +8,7 @@ known at every tick, and a replay that looks back sees no more than the live run
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -19,6 +19,7 @@ from monitor.calendar import new_york_dates
 from monitor.engine.bars import KINDS
 from monitor.engine.bars.repo import merge_bars
 from monitor.engine.ladder import DAYS, PERIODS, SECONDS, Ladder
+from monitor.engine.minutes import MINUTE_SECONDS, Minutes
 from monitor.engine.partition import Partition
 from monitor.engine.watermark import LATENESS_US
 from monitor.streams import MICROSECONDS_PER_SECOND
@@ -56,14 +57,41 @@ REFERENCE: Final[dict[str, pl.DataType]] = _VERSION | {
     "unit": pl.String(),
 }
 
-BENCHMARKS, REFERENCES = "benchmarks", "reference"
-PRINTS: Final = {BENCHMARKS: BENCHMARK, REFERENCES: REFERENCE}
+TREASURY_PRINT: Final[dict[str, pl.DataType]] = _VERSION | {
+    "instrument": pl.String(),
+    "value_date": pl.Date(),  # the New York date of ts
+    "bid_e9": pl.Int64(),
+    "ask_e9": pl.Int64(),
+    "close_e9": pl.Int64(),
+    "tenor_e3": pl.Int64(),
+    "on_the_run": pl.Boolean(),
+}
+
+BENCHMARKS, REFERENCES, TREASURY_PRINTS = "benchmarks", "reference", "treasury_prints"
+PRINTS: Final = {BENCHMARKS: BENCHMARK, REFERENCES: REFERENCE, TREASURY_PRINTS: TREASURY_PRINT}
 """The tiers of prints: name to columns."""
-_TIER_OF_PRINTS: Final = {streams.REPO.name: BENCHMARKS, streams.REFERENCE.name: REFERENCES}
+_TIER_OF_PRINTS: Final = {
+    streams.REPO.name: BENCHMARKS,
+    streams.REFERENCE.name: REFERENCES,
+    streams.TREASURY.name: TREASURY_PRINTS,
+}
 
 BENCHMARK_KEY: Final = ("instrument", "value_date")
 REFERENCE_KEY: Final = ("series", "effective_date")
-KEYS: Final = {BENCHMARKS: BENCHMARK_KEY, REFERENCES: REFERENCE_KEY}
+TREASURY_PRINT_KEY: Final = ("instrument", "value_date")
+KEYS: Final = {BENCHMARKS: BENCHMARK_KEY, REFERENCES: REFERENCE_KEY, TREASURY_PRINTS: TREASURY_PRINT_KEY}
+
+BASELINE: Final[dict[str, pl.DataType]] = {
+    "value_date": pl.Date(),  # the session that is compared
+    "half_hour": pl.Int64(),  # of it, from 0
+    "group": pl.String(),  # of issues, see `signals.baselines`
+    "sessions": pl.Int64(),  # how many admitted sessions it is made of
+    "spread_median_32nds": pl.Float64(),
+    "spread_mad_32nds": pl.Float64(),
+    "depth_sessions": pl.Int64(),
+    "depth_median_musd": pl.Float64(),
+}
+"""What quotes are compared with: fixed when a session begins, from the sessions before it."""
 
 EVER: Final = 1 << 62
 """After every tick."""
@@ -81,7 +109,10 @@ class Tiers:
         reference: a row a version of a reference value, as `REFERENCE`, in the order of ticks.
         repo_seconds: repo trades by second, as `REPO_BAR`, in the order of seconds.
         repo_days: repo trades by whole New York day, as `REPO_DAY`.
+        treasury_prints: a row a version of an issue's end-of-day quote, as `TREASURY_PRINT`, in the order of ticks.
         treasury_seconds: Treasury quotes by second, as `TREASURY_SECOND`, in the order of seconds.
+        treasury_minutes: what stood at the end of each minute, as `TREASURY_MINUTE`, in the order of minutes.
+        baselines: of each session and group of issues, as `BASELINE`.
         cds_seconds: CDS quotes by second, as `CDS_SECOND`, in the order of seconds.
     """
 
@@ -90,7 +121,10 @@ class Tiers:
     reference: pl.DataFrame
     repo_seconds: pl.DataFrame
     repo_days: pl.DataFrame
+    treasury_prints: pl.DataFrame
     treasury_seconds: pl.DataFrame
+    treasury_minutes: pl.DataFrame
+    baselines: pl.DataFrame
     cds_seconds: pl.DataFrame
     _made: dict[Hashable, pl.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -99,6 +133,10 @@ class Tiers:
         if name not in self._made:
             self._made[name] = make()
         return self._made[name]
+
+    def with_baselines(self, baselines: pl.DataFrame) -> Tiers:
+        """The same with other baselines."""
+        return replace(self, baselines=baselines)
 
     def known_by(self, tick: int) -> Tiers:
         """The same as they stood at a tick: what a live run sees then."""
@@ -109,7 +147,11 @@ class Tiers:
             self.reference.filter(printed),
             self.repo_seconds.filter(sealed),
             self.repo_days.filter(c("value_date") < new_york_dates(pl.lit(tick * MICROSECONDS_PER_SECOND))),
+            self.treasury_prints.filter(printed),
             self.treasury_seconds.filter(sealed),
+            self.treasury_minutes.filter(c("minute") + MINUTE_SECONDS <= tick),
+            # Those of a session are written before its first tick, and no other tick reads them.
+            self.baselines,
             self.cds_seconds.filter(sealed),
         )
 
@@ -133,6 +175,7 @@ class TierStore:
     Attributes:
         partitions: by name.
         ladders: by stream.
+        baselines: those at hand; whoever makes them puts them here.
     """
 
     def __init__(self, calendar: MarketCalendar, lateness_us: int = LATENESS_US) -> None:
@@ -142,7 +185,11 @@ class TierStore:
         self._pending: dict[str, list[pl.DataFrame]] = {tier: [] for tier in PRINTS}
         self._new_prints: dict[str, list[pl.DataFrame]] = {tier: [] for tier in PRINTS}
         self.partitions: dict[str, Partition] = {}
-        self.ladders = {stream: Ladder(kind) for stream, kind in KINDS.items()}
+        self.ladders = {
+            stream: Ladder(kind, hands_on_periods=stream == streams.TREASURY.name) for stream, kind in KINDS.items()
+        }
+        self._minutes = Minutes()
+        self.baselines = pl.DataFrame(schema=BASELINE)
         self._suspects: Counter[str] = Counter()
         self._newest_second = -EVER
         self._finished = False
@@ -235,9 +282,16 @@ class TierStore:
             self._versions[REFERENCES],
             merge_bars(repo.seconds(begin)),
             repo.days,
+            self._versions[TREASURY_PRINTS],
             self.ladders[streams.TREASURY.name].seconds(begin),
+            self._minutes.upto(horizon, begin),
+            self.baselines,
             self.ladders[streams.CDS.name].seconds(begin),
         )
+
+    def take_periods(self) -> pl.DataFrame:
+        """The bars of five minutes of Treasury quotes that were summed since this was last asked."""
+        return self.ladders[streams.TREASURY.name].take_periods()
 
     def take_new(self) -> dict[str, pl.DataFrame]:
         """By tier, the rows that came since this was last asked: prints as they took effect, and bars of all tiers."""
@@ -264,6 +318,8 @@ class TierStore:
             shapes = {SECONDS: kind.seconds, PERIODS: kind.periods, DAYS: kind.days}
             frames = {tier: rows.get(f"{stream}_{tier}", pl.DataFrame(schema=shape)) for tier, shape in shapes.items()}
             ladder.restore(**frames, until=until.get(stream))
+            if stream == streams.TREASURY.name:
+                self._minutes.add(frames[SECONDS])
             newest = frames[SECONDS]["second"].max()
             if isinstance(newest, int):
                 self._newest_second = max(self._newest_second, newest)
@@ -280,6 +336,8 @@ class TierStore:
             newest = each.bars["second"].max()
             if isinstance(newest, int):
                 self.ladders[stream].add(each.bars)
+                if stream == streams.TREASURY.name:
+                    self._minutes.add(each.bars)
                 self._newest_second = max(self._newest_second, newest)
             self._suspects[stream] += each.suspects
 
@@ -288,6 +346,8 @@ class TierStore:
             events = events.filter(c("kind") == streams.REPO_BENCHMARK)
         if not events.is_empty():
             first_whole = -(-c("ts_us") // MICROSECONDS_PER_SECOND)
+            if tier == TREASURY_PRINTS:
+                events = events.with_columns(value_date=new_york_dates(c("ts_us")))
             prints = events.with_columns(
                 tick=pl.max_horizontal(first_whole, pl.lit(next_tick), "floor"), partition=pl.lit(partition)
             )

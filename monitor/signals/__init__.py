@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.signals import cds, repo, treasury
 from monitor.signals.repo import RepoParameters
+from monitor.signals.treasury.parameters import TreasuryParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class Parameters:
     """What a user may set of the signals, a field a segment."""
 
+    treasury: TreasuryParameters = field(default_factory=TreasuryParameters)
     repo: RepoParameters = field(default_factory=RepoParameters)
 
 
@@ -32,8 +34,8 @@ def catalogue(
         parameters: a user's; None: the defaults.
         thresholds: by (signal, row id): rows that replace the defaults.
     """
-    own = thresholds or {}
-    every = (*treasury.signals(), *repo.signals((parameters or Parameters()).repo), *cds.signals())
+    own, given = thresholds or {}, parameters or Parameters()
+    every = (*treasury.signals(given.treasury), *repo.signals(given.repo), *cds.signals())
     return tuple(
         replace(signal, thresholds=tuple(own.get((signal.name, row.id), row) for row in signal.thresholds))
         for signal in every

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-import polars as pl
 from polars import col as c
 
 from monitor import streams
 from monitor.signals.model import Signal, View, divided
 from monitor.signals.quoted import LastQuoted
+from monitor.signals.tenors import tenor_label
 
 SEGMENT: Final = "cds"
 _UNITS2_PER_BP: Final = 2 * streams.UNITS_PER_BP
 """Of bid + ask: the mid is half of it."""
-
-
-def tenor_label(tenor_e3: pl.Expr) -> pl.Expr:
-    """A tenor in thousandths of a year as people write it.
-
-    >>> pl.DataFrame({"tenor_e3": [5_000, 500]}).select(tenor_label(c("tenor_e3")))["tenor_e3"].to_list()
-    ['5y', '0.5y']
-    """
-    years = tenor_e3 / streams.UNITS_PER_YEAR
-    is_whole = tenor_e3 % streams.UNITS_PER_YEAR == 0
-    text = pl.when(is_whole).then((tenor_e3 // streams.UNITS_PER_YEAR).cast(pl.String)).otherwise(years.cast(pl.String))
-    return text + "y"
 
 
 def signals() -> tuple[Signal, ...]:

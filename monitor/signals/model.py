@@ -28,8 +28,16 @@ ROW_COLUMNS: Final[dict[str, pl.DataType]] = {
 }
 """What every window's rows begin with; the window's own columns follow."""
 
+IS_PARTIAL, IS_OVER = "is_partial", "is_over"
+"""Boolean columns that a window's rows may have besides.
+
+`is_partial`: something that belongs to the value is missing; it may raise a level, and lowers none. `is_over`: the
+label set is at its end (an issue retired); no thresholds apply to it any more, and its level is told calm.
+"""
+
 VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {
     "by_print": pl.Boolean(),
+    "is_partial": pl.Boolean(),  # the value may raise a level, and lowers none
     "value": pl.Float64(),
     "row": pl.String(),  # the id of the threshold row that applies; null: no thresholds
 }
@@ -94,6 +102,8 @@ class Signal:
         thresholds: rows in order; the first whose `applies` is true is a label set's.
         window_help: the windows, for people.
         headline: whether its segment's score is made of it, and its segment is blind when it is.
+        freezes: Boolean expression over `value` and `level` (0 calm, 1 warning, 2 critical): while it is true, the
+            session of the label set is not admitted to the baselines; None: the signal has no say in it.
     """
 
     name: str
@@ -108,6 +118,7 @@ class Signal:
     window_help: str
     thresholds: tuple[ThresholdRow, ...] = ()
     headline: bool = False
+    freezes: pl.Expr | None = None
 
     @property
     def alert(self) -> str:
@@ -191,18 +202,18 @@ class Evaluation:
         attributes = {
             name: c(name) if name in view.attributes else pl.lit(None, kind) for name, kind in signal.attributes.items()
         }
-        rows = (
-            self.rows(view.window)
-            .filter(view.where)
-            .select(
-                **labels,
-                **{name: c(name) for name in ROW_COLUMNS},
-                **attributes,
-                by_print=pl.lit(value=view.window.by_print),
-                value=value,
-            )
+        seen = self.rows(view.window).filter(view.where)
+        said = {name: c(name) if name in seen.columns else pl.lit(value=False) for name in (IS_PARTIAL, IS_OVER)}
+        rows = seen.select(
+            **labels,
+            **{name: c(name) for name in ROW_COLUMNS},
+            **attributes,
+            **said,
+            by_print=pl.lit(value=view.window.by_print),
+            value=value,
         )
-        return rows.with_columns(row=signal.row).select(*signal.labels, *VALUE_COLUMNS)
+        row = pl.when(~c(IS_OVER)).then(signal.row)
+        return rows.with_columns(row=row).select(*signal.labels, *VALUE_COLUMNS)
 
 
 def evaluate(signal: Signal, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:

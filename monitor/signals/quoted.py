@@ -18,8 +18,9 @@ from monitor.calendar import NEW_YORK
 from monitor.engine.bars import cds, treasury
 from monitor.engine.bars.quotes import area, length
 from monitor.engine.tiers import EVER
-from monitor.signals.model import ROW_COLUMNS, Window
-from monitor.signals.sessions import due_after, is_open, new_york_date, sessions
+from monitor.signals.model import IS_OVER, ROW_COLUMNS, Window
+from monitor.signals.sessions import due_after, is_open, new_york_date, session_starts, sessions
+from monitor.signals.stale import stale_spells
 from monitor.signals.thresholds import SECONDS_PER_MINUTE
 
 if TYPE_CHECKING:
@@ -32,21 +33,39 @@ FIVE_MINUTES: Final = 5 * SECONDS_PER_MINUTE
 _SUMS: Final = tuple(column for name in treasury.MEASURES for column in (area(name), length(name)))
 ATTRIBUTES: Final[dict[str, pl.DataType]] = {"tenor_e3": pl.Int64(), "on_the_run": pl.Boolean()}
 """What an issue says of itself, and thresholds go by."""
+_TERMS: Final[dict[str, pl.DataType]] = {"coupon_e6": pl.Int64(), "maturity": pl.Date()}
 QUOTED_COLUMNS: Final[dict[str, pl.DataType]] = (
     {"instrument": pl.String()}
     | {area(name): pl.Int128() for name in treasury.MEASURES}
     | {length(name): pl.Int64() for name in treasury.MEASURES}
     | ATTRIBUTES
+    | _TERMS
+    | {IS_OVER: pl.Boolean()}
 )
 """What the rows of `Quoted` carry after `ROW_COLUMNS`: areas (value x microseconds) and lengths over the window."""
+ISSUE_COLUMNS: Final[dict[str, pl.DataType]] = QUOTED_COLUMNS | {
+    "last_us": pl.Int64(),  # when it was quoted last, in whatever way
+    "speaks": pl.Boolean(),  # it has a value, or goes blind, absent or over at this tick
+    "is_fresh": pl.Boolean(),  # its last quote is not older than `FRESH_SECONDS` of session
+    "is_two_sided": pl.Boolean(),  # and has two sides, uncrossed
+    "is_stale": pl.Boolean(),  # its quotes repeat themselves, see `signals.stale`
+}
+"""What the rows of `Issues` carry after `ROW_COLUMNS`."""
+FRESH_SECONDS: Final = pl.when("on_the_run").then(30).otherwise(treasury.OFF_THE_RUN_HOLD_SECONDS).cast(pl.Int64)
+"""A quote is fresh for so long, of the session clock."""
+
+EXPECTED_SESSIONS: Final = 5
+"""An issue that was quoted in none of the last five sessions is retired, and missed no longer."""
 
 MARK_DUE: Final = time(18)
 """New York time, on the next business day, at which an end-of-day mark wants a successor."""
 
 
 @dataclass(frozen=True)
-class Quoted(Window):
-    """Treasury quotes over a window that ends at the tick and does not reach into an earlier session.
+class Issues(Window):
+    """Every issue that was quoted lately, heard of or silent, over a window that ends at the tick.
+
+    The window does not reach into an earlier session.
 
     Attributes:
         span_seconds: the window's length.
@@ -55,32 +74,33 @@ class Quoted(Window):
     span_seconds: int
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
-        """Ends of seconds with quotes, their leaving the window, ends of holds, edges of sessions."""
-        bars = _with_lives(tiers.treasury_seconds, tiers.calendar)
+        """Ends of seconds with quotes, their leaving the window, ends of holds and stale spells, edges of sessions."""
+        bars = quoted_lives(tiers)
         seen = bars["since"]
         # What stood to the end of its hold leaves the window later; that is no matter unless the issue is not blind.
         hold = bars.select(treasury.HOLD_SECONDS).to_series()
         leaves = (seen + hold + self.span_seconds).filter(bars["then"] - seen > hold)
         days = sessions(tiers.calendar, pl.concat([seen, seen + self.span_seconds, leaves]))
-        ends = days.filter(is_open())["tick"]
+        ends = days.filter(is_open())
         # What was quoted outside sessions has stood in the next one for a second at the earliest.
         early = (c("tick") <= c("session_start")).fill_null(value=False)
         opens = days.filter(early | ~is_open()).select(pl.when(early).then("session_start").otherwise("next_start") + 1)
-        closes = days["session_end"].drop_nulls().unique()
-        due = bars["due"].drop_nulls()
-        every = pl.concat([ends, opens.to_series().drop_nulls().alias("tick"), closes.alias("tick"), due.alias("tick")])
-        return every.filter(every.is_between(after, upto, closed="right")).unique().sort()
+        spells = stale_spells(tiers)
+        every = [ends["tick"], ends["session_end"].unique(), opens.to_series(), bars["due"], bars["retires"]]
+        every += [spells["since"], spells["until"]]
+        ticks = pl.concat([each.drop_nulls().alias("tick") for each in every])
+        return ticks.filter(ticks.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
-        """A row a quoted issue and tick in session; at the session's end one that is absent, at its hold's blind."""
-        bars, calendar = at.tiers.treasury_seconds, at.tiers.calendar
+        """A row a tick in session and issue that is not retired, and one at which it is; columns `ISSUE_COLUMNS`."""
+        calendar = at.tiers.calendar
         days = sessions(calendar, at.ticks).sort("tick")
         days = days.filter(is_open() | (c("tick") == c("session_end")))
-        if bars.is_empty() or days.is_empty():
-            return pl.DataFrame(schema=ROW_COLUMNS | QUOTED_COLUMNS)
-        standing = treasury.standing(_with_lives(bars, calendar))
+        if at.tiers.treasury_seconds.is_empty() or days.is_empty():
+            return pl.DataFrame(schema=ROW_COLUMNS | ISSUE_COLUMNS)
+        standing = treasury.standing(quoted_lives(at.tiers))
         grid = standing.codes.select("code").join(days, how="cross").sort("code", "tick")
-        ends = standing.at(grid, (*ATTRIBUTES, "last_us", "upto", "due"))
+        ends = standing.at(grid, (*ATTRIBUTES, *_TERMS, "last_us", "mid2_e9", "upto", "due", "fresh_until", "retires"))
         begin = pl.max_horizontal(c("tick") - self.span_seconds, "session_start")
         begins = standing.at(grid.select("code", tick=begin))
         rows = grid.select(
@@ -88,14 +108,44 @@ class Quoted(Window):
             "value_date",
             "code",
             *(ends[name] - begins[name] for name in _SUMS),
-            *(ends[name] for name in (*ATTRIBUTES, "last_us")),
+            *(ends[name] for name in (*ATTRIBUTES, *_TERMS, "last_us")),
             # Before the first quote, and after what was said of its silence, there is nothing to say.
-            speaks=(c("tick") <= ends["upto"]).fill_null(value=False),
+            speaks=((c("tick") <= ends["upto"]) | (c("tick") == ends["retires"])).fill_null(value=False),
             blind=(c("tick") >= ends["due"]).fill_null(value=False) | ends["upto"].is_null(),
+            is_over=(c("tick") >= ends["retires"]).fill_null(value=False),
+            is_fresh=(c("tick") < ends["fresh_until"]).fill_null(value=False),
+            is_two_sided=((c("tick") < ends["fresh_until"]) & ends["mid2_e9"].is_not_null()).fill_null(value=False),
+            is_known=ends["upto"].is_not_null(),
             is_open=is_open(),
         ).join(standing.codes, on="code", maintain_order="left")
-        nothing = [pl.when("is_open").then(name).otherwise(0).alias(name) for name in _SUMS]
-        return _by_instrument(rows.with_columns(*nothing))
+        has_sums = c("is_open") & ~c(IS_OVER)
+        rows = _by_instrument(
+            rows.with_columns(pl.when(has_sums).then(name).otherwise(0).alias(name) for name in _SUMS)
+        )
+        return _with_stale(rows, stale_spells(at.tiers))
+
+
+@dataclass(frozen=True)
+class Quoted(Window):
+    """The issues that say something at a tick, over a window that ends there.
+
+    Attributes:
+        issues: the window of all of them.
+    """
+
+    issues: Issues
+
+    def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
+        """The ticks of the issues."""
+        return self.issues.ticks(tiers, after, upto)
+
+    def rows(self, at: Evaluation) -> pl.DataFrame:
+        """A row a quoted issue and tick in session, with `QUOTED_COLUMNS`.
+
+        One is absent at the session's end, one blind at the end of a hold and while its quotes are stale, and one over
+        when the issue is retired.
+        """
+        return at.rows(self.issues).filter("speaks").select(*ROW_COLUMNS, *QUOTED_COLUMNS)
 
 
 def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
@@ -111,31 +161,56 @@ def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
             .group_by(key, maintain_order=True)
             .agg(
                 c(_SUMS).sum(),
-                c("speaks").any(),
-                c("blind").all(),
+                c("speaks", "is_known", "is_fresh", "is_two_sided").any(),
+                c("blind", IS_OVER).all(),
+                c("last_us").max(),
                 c("value_date").first(),
-                c(list(ATTRIBUTES)).drop_nulls().last(),
+                c([*ATTRIBUTES, *_TERMS]).drop_nulls().last(),
             )
         )
-    return rows.filter("speaks").select(*ROW_COLUMNS, *QUOTED_COLUMNS).sort(key)
+    rows = rows.filter("is_known", ~c(IS_OVER) | c("speaks")).with_columns(blind=c("blind") & ~c(IS_OVER))
+    return rows.with_columns(is_stale=pl.lit(value=False)).select(*ROW_COLUMNS, *ISSUE_COLUMNS).sort(key)
+
+
+def _with_stale(rows: pl.DataFrame, spells: pl.DataFrame) -> pl.DataFrame:
+    """Blind where a quote comes again and again and does not follow the market."""
+    if spells.is_empty() or rows.is_empty():
+        return rows
+    found = rows.select("tick", "instrument").join_asof(
+        spells.sort("since"), left_on="tick", right_on="since", by="instrument", check_sortedness=False
+    )
+    is_stale = (found["tick"] < found["until"]).fill_null(value=False) & ~rows[IS_OVER]
+    return rows.with_columns(blind=c("blind") | is_stale, is_stale=is_stale)
+
+
+def quoted_lives(tiers: Tiers) -> pl.DataFrame:
+    """The bars of Treasury quotes with how long each is the newest of its issue, by issue and time.
+
+    Adds `since` (the tick that first sees it), `then` (the tick that sees the next one), `due` (the tick at which
+    patience with the silence after it ends and the issue goes blind; null if the next bar comes first), `upto` (the
+    last tick before the next bar is seen, and not after `due`), and `retires` (the tick at which an issue that was
+    not quoted any more is retired; null if the next bar comes first), and `fresh_until` (the tick at which it is no
+    longer fresh, whatever comes).
+    """
+    return tiers.once("quoted lives", lambda: _with_lives(tiers.treasury_seconds, tiers.calendar))
 
 
 def _with_lives(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
-    """Adds to each bar how long it is the newest of its issue, and when patience with the silence after it ends.
-
-    Adds `upto` (the last tick before the next bar is seen, and not after `due`) and `due` (the tick at which the issue
-    goes blind; null if the next bar comes first).
-    """
     series = list(treasury.SERIES)
     bars = bars.sort(*series, "second").with_columns(since=c("second") + 1)
     days = sessions(calendar, bars["since"]).rename({"tick": "since"})
-    due = bars.select("since").join(days, on="since", how="left", maintain_order="left")
-    due = due.with_columns(hold=bars.select(treasury.HOLD_SECONDS).to_series()).select(
-        due=due_after(c("since"), c("hold"))
+    lives = bars.select("since", "maturity").join(days, on="since", how="left", maintain_order="left")
+    holds = bars.select(hold=treasury.HOLD_SECONDS, fresh=FRESH_SECONDS)
+    lives = lives.with_columns(holds).select(
+        due=due_after(c("since"), c("hold")),
+        fresh_until=due_after(c("since"), c("fresh")),
+        retires=session_starts(calendar, lives, EXPECTED_SESSIONS + 1),
     )
     then = c("since").shift(-1).over(series).fill_null(EVER)
-    return bars.with_columns(due["due"], then=then).with_columns(
-        upto=pl.min_horizontal(c("then") - 1, "due"), due=pl.when(c("due") < c("then")).then("due")
+    return bars.with_columns(*lives, then=then).with_columns(
+        upto=pl.min_horizontal(c("then") - 1, "due"),
+        due=pl.when(c("due") < c("then")).then("due"),
+        retires=pl.when(c("retires") < c("then")).then("retires"),
     )
 
 

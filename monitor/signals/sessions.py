@@ -53,6 +53,41 @@ def is_open() -> pl.Expr:
     return ((c("tick") >= c("session_start")) & (c("tick") < c("session_end"))).fill_null(value=False)
 
 
+def session_starts(calendar: MarketCalendar, quoted: pl.DataFrame, after: int) -> pl.Series:
+    """When an issue is given up: the start of the session so many after the one in which it was quoted last.
+
+    An issue that matures before is given up at the start of the first session after its maturity.
+
+    Args:
+        calendar: the market calendar.
+        quoted: `value_date` (when it was quoted last) and `maturity` (Date, or null).
+        after: how many sessions later.
+
+    Returns:
+        Epoch seconds, a row each.
+    """
+    first, last = quoted["value_date"].min(), quoted["value_date"].max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        first = last = FIRST_DATE
+    reach = timedelta(days=2 * after) + _LONGEST_CLOSURE
+    days = calendar.days(first, min(LAST_DATE, last + reach)).select("date", "bond_index", "session_start")
+    starts = days.drop_nulls("session_start").sort("bond_index")
+    asked = quoted.select("value_date", "maturity").join(
+        days.select("bond_index", value_date="date"), on="value_date", how="left", maintain_order="left"
+    )
+    silent = asked.select(bond_index=c("bond_index") + after).join(
+        starts, on="bond_index", how="left", maintain_order="left"
+    )
+    matured = (
+        asked.select(date=c("maturity").clip(first) + timedelta(days=1))
+        .with_row_index("place")
+        .sort("date")
+        .join_asof(starts, on="date", strategy="forward", check_sortedness=False)
+        .sort("place")
+    )
+    return pl.select(pl.min_horizontal(silent["session_start"], matured["session_start"])).to_series()
+
+
 def due_after(since: pl.Expr, patience: pl.Expr) -> pl.Expr:
     """The tick at which patience with a silence ends, on a clock that stands still outside sessions.
 

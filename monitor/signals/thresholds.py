@@ -36,9 +36,11 @@ class Notify(StrEnum):
 class Hold:
     """How long a value must stand past a threshold before the level follows.
 
+    A row may be for both sorts of values, as of an issue that is quoted all day or printed at its end.
+
     Attributes:
-        seconds: of the session clock, which stands still outside sessions; for values of a window.
-        prints: how many published values in a row; for values that come one a day.
+        seconds: of the session clock, which stands still outside sessions; counts for values of a window.
+        prints: how many published values in a row; counts for values that come one a day.
     """
 
     seconds: int = 0

@@ -181,7 +181,7 @@ def transition_line(transition: Transition) -> dict[str, Any]:
         "runbook": transition.runbook,
         "notify": transition.notify,
         "sentence": transition.sentence,
-    }
+    } | ({"clock": "wall"} if transition.by_wall_clock else {})
 
 
 def _reject_line(reject: RejectedEvent) -> dict[str, Any]:

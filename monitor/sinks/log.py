@@ -55,7 +55,8 @@ class LogSink(Sink):
             is_bad = transition.after in {Level.CRITICAL.word, BLIND}
             tell = _log.error if is_bad else _log.warning if transition.after == Level.WARNING.word else _log.info
             said = synthetic_sentence(transition.sentence) if self._mark else transition.sentence
-            tell(said, alert=transition.alert, to=transition.after, notify=transition.notify)
+            clock = {"clock": "wall"} if transition.by_wall_clock else {}
+            tell(said, alert=transition.alert, to=transition.after, notify=transition.notify, **clock)
         shown = output.steps.filter(
             c("signal").is_in(self._headlines), c("level").is_not_null(), c("value").is_not_null()
         )

@@ -30,6 +30,7 @@ class Point:
     tick: int
     value: float | None
     rule: Rule = NO_RULE
+    is_partial: bool = False
 
 
 @dataclass
@@ -40,18 +41,30 @@ class Latch:
     inside: int = 0
     outside: int = 0
 
-    def wait(self, sign: int, edge: tuple[float, float] | None, value: float | None, weight: int) -> None:
-        """The value stood for this weight; a missing value neither adds nor ends, missing thresholds end."""
+    def wait(
+        self, sign: int, edge: tuple[float, float] | None, value: float | None, weight: int, *, is_partial: bool
+    ) -> None:
+        """The value stood for this weight; a missing value neither adds nor ends, missing thresholds end.
+
+        A partial value is not known to be past the exit.
+        """
         if edge is None:
             self.inside = self.outside = 0
         if value is None or edge is None:
             return
         enter, leave = edge
         self.inside = self.inside + weight if sign * value >= sign * enter else 0
-        self.outside = self.outside + weight if sign * value < sign * leave else 0
+        self.outside = self.outside + weight if sign * value < sign * leave and not is_partial else 0
 
     def act(
-        self, sign: int, edge: tuple[float, float] | None, value: float | None, wait_in: int, wait_out: int
+        self,
+        sign: int,
+        edge: tuple[float, float] | None,
+        value: float | None,
+        wait_in: int,
+        wait_out: int,
+        *,
+        is_partial: bool,
     ) -> None:
         if edge is None:
             self.is_set = False
@@ -60,7 +73,7 @@ class Latch:
         enter, leave = edge
         if sign * value >= sign * enter and self.inside >= wait_in:
             self.is_set = True
-        elif sign * value < sign * leave and self.outside >= wait_out:
+        elif sign * value < sign * leave and self.outside >= wait_out and not is_partial:
             self.is_set = False
 
 
@@ -76,13 +89,14 @@ class Levels:
         return self.warning.is_set, self.critical.is_set
 
     def wait(self, point: Point, weight: int) -> None:
-        self.warning.wait(point.rule.sign, point.rule.warning, point.value, weight)
-        self.critical.wait(point.rule.sign, point.rule.critical, point.value, weight)
+        rule, is_partial = point.rule, point.is_partial
+        self.warning.wait(rule.sign, rule.warning, point.value, weight, is_partial=is_partial)
+        self.critical.wait(rule.sign, rule.critical, point.value, weight, is_partial=is_partial)
 
     def act(self, point: Point) -> None:
-        rule = point.rule
-        self.warning.act(rule.sign, rule.warning, point.value, rule.wait_in, rule.wait_out)
-        self.critical.act(rule.sign, rule.critical, point.value, rule.wait_in, rule.wait_out)
+        rule, is_partial = point.rule, point.is_partial
+        self.warning.act(rule.sign, rule.warning, point.value, rule.wait_in, rule.wait_out, is_partial=is_partial)
+        self.critical.act(rule.sign, rule.critical, point.value, rule.wait_in, rule.wait_out, is_partial=is_partial)
 
 
 def over_time(

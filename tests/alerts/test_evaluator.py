@@ -55,7 +55,7 @@ class Value:
     def row(self, *, by_print: bool) -> dict[str, object]:
         return {
             "instrument": self.instrument, "tick": self.tick, "value_date": self.value_date, "blind": self.blind,
-            "by_print": by_print, "value": None if self.blind else self.value,
+            "by_print": by_print, "is_partial": False, "value": None if self.blind else self.value,
         }  # fmt: skip
 
 
@@ -441,6 +441,7 @@ class TestTransitions:
         assert (warning(date(2019, 6, 28)), warning(date(2019, 7, 10))) == (6.0, 4.0)
 
 
-def test_a_hold_in_seconds_on_published_values_is_refused() -> None:
-    with pytest.raises(ValueError, match="threshold row all: published values are held by prints, not by seconds"):
-        advance_all(signal("printed_bp", HELD), [at(0, 1, 5.0)])
+def test_published_values_are_held_by_prints_whatever_a_row_says_of_seconds() -> None:
+    """A row may be for both, as of issues that are quoted all day or printed at its end."""
+    output = advance_all(signal("printed_bp", HELD), [at(0, 1, 5.0)])
+    assert [transition.after for transition in output.transitions] == ["warning"]

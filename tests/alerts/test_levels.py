@@ -35,7 +35,8 @@ SHUT: Final = tuple(
 assert len({CALENDAR.session_seconds(tick) for tick in SHUT}) == len(SESSIONS) + 1
 
 SHAPE: Final = {
-    "key": pl.String(), "tick": pl.Int64(), "value": pl.Float64(), "by_print": pl.Boolean(), **RULE_COLUMNS,
+    "key": pl.String(), "tick": pl.Int64(), "value": pl.Float64(), "by_print": pl.Boolean(),
+    "is_partial": pl.Boolean(), **RULE_COLUMNS,
 }  # fmt: skip
 
 TICKS: Final = st.sampled_from(OPEN) | st.sampled_from(SHUT)
@@ -73,7 +74,7 @@ def point_lists(draw: st.DrawFn, *, waits: st.SearchStrategy[int]) -> list[Point
     chosen = st.sampled_from([plain, plain, plain, flagged])
     lists = st.just([NO_RULE] * len(ticks)) if draw(st.integers(0, 9)) == 9 else st.tuples(*[chosen] * len(ticks))
     return [
-        Point(tick, rule.sign * value if value is not None else None, its_rule)
+        Point(tick, rule.sign * value if value is not None else None, its_rule, draw(st.integers(0, 4)) == 0)
         for tick, its_rule in zip(ticks, draw(lists), strict=True)
         for value in [draw(VALUES)]
     ]
@@ -91,6 +92,7 @@ def frame_of(points_by_key: dict[str, list[Point]], *, by_print: bool) -> pl.Dat
             "tick": point.tick,
             "value": point.value,
             "by_print": by_print,
+            "is_partial": point.is_partial,
             "row": "a row",
             "sign": point.rule.sign,
             "warning_enter": edge(point, point.rule.warning, 0),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.signals.events import Log
 
 ON_HOLD, OFF_HOLD, SPAN, NAME_HOLD = 300, 900, 300, 3_600
+EXPECTED_SESSIONS: Final = 5
 PRESENT, ABSENT, BLIND = "present", "absent", "blind"
 _DECIMALS: Final = 10**9
 
@@ -130,6 +131,21 @@ class PlainTreasury:
         """By partition, when the silence after its last quote lasted too long."""
         return [patience_ends(quotes[-1].second + 1, quotes[-1].hold) for quotes in self.seen(issue, tick)]
 
+    def over(self, issue: str, tick: int) -> list[int]:
+        """By partition, when its silence or its maturity ends what is expected of it."""
+        found = []
+        for quotes in self.seen(issue, tick):
+            last = day_of(quotes[-1].second + 1)
+            sessions = 0 if CALENDAR.session(last) else -1
+            day = last
+            while sessions < EXPECTED_SESSIONS + 1:
+                day += timedelta(days=1)
+                sessions += CALENDAR.session(day) is not None
+            session = CALENDAR.session(day)
+            assert session is not None
+            found.append(session[0])
+        return found
+
     def attributes(self, issue: str, tick: int) -> tuple[float | None, bool | None]:
         newest = sorted(
             (quotes[-1] for quotes in self.seen(issue, tick)), key=lambda quote: (quote.ts, quote.partition)
@@ -160,15 +176,18 @@ class PlainTreasury:
         return area / length if length else None
 
     def state(self, issue: str, figure: str, tick: int) -> str:
-        due = self.due(issue, tick)
+        due, over = self.due(issue, tick), self.over(issue, tick)
+        if over and all(each <= tick for each in over):
+            return ABSENT
         if due and all(each <= tick for each in due):
             return BLIND
         return ABSENT if self.mean(issue, figure, tick) is None else PRESENT
 
     def says(self, issue: str, tick: int) -> bool:
         """Whether anything is told of an issue at a tick that is looked at."""
-        session, due = session_of(tick), self.due(issue, tick)
-        return session is not None and session[0] <= tick <= session[1] and any(tick <= each for each in due)
+        session, due, over = session_of(tick), self.due(issue, tick), self.over(issue, tick)
+        speaks = any(tick <= each for each in due) or tick in over
+        return session is not None and session[0] <= tick <= session[1] and speaks
 
 
 class PlainNames:

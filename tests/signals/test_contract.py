@@ -179,8 +179,9 @@ def test_every_change_point_is_sound(log: Log) -> None:
         assert values.filter(~c("value").is_finite()).is_empty()
         assert not values.select("tick", "value_date", *signal.labels).is_duplicated().any()
         assert values["tick"].is_sorted()
-        # A label that no view gives would be an empty column; a label set without any label is no label set.
-        assert values.filter(pl.all_horizontal(c(*signal.labels).is_null())).is_empty()
+        # A label that no view gives would be an empty column; a label set whose labels all are is no label set.
+        if signal.labels:
+            assert values.filter(pl.all_horizontal(c(*signal.labels).is_null())).is_empty()
 
 
 # What stands in the catalogue.
@@ -288,6 +289,22 @@ ROWS: Final[dict[str, dict[tuple[Any, ...], str | None]]] = {
         ("912828XX2", None, None): None,
     },
     "treasury_depth_musd": {("UST-2Y", 2_000, True): None},
+    "treasury_depth_drop_ratio": {("UST-2Y", 2_000, True): "all", ("912828XX2", None, None): "all"},
+    "treasury_spread_zscore": {("UST-2Y", 2_000, True): "all", ("912828XX2", None, None): "all"},
+    "treasury_off_the_run_excess_32nds": {("30y",): "30y", ("20y",): None, ("10y",): None},
+    "treasury_two_sided_ratio": {(): "all"},
+    "treasury_dispersion_32nds": {
+        ("UST-7Y", 7_000, True): "10y",
+        ("UST-10Y", 10_000, True): "10y",
+        ("912828XX0", 10_000, False): None,
+        ("UST-5Y", 5_000, True): None,
+        ("912828XX2", None, None): None,
+    },
+    "treasury_volatility_bp": {("UST-2Y", 2_000, True): None},
+    "treasury_price_impact_32nds": {("UST-2Y", 2_000, True): None},
+    "treasury_curve_noise_bp": {(): "all"},
+    "treasury_slope_bp": {("30y-10y",): None},
+    "treasury_yield_band_ratio": {("10y",): None},
     "cds_spread_bp": {("ORCL", "5y"): None},
     **{
         name: {
@@ -334,14 +351,14 @@ def test_no_label_set_of_the_values_has_two_rows(log: Log) -> None:
 
 @each_signal
 def test_published_values_are_held_by_prints_and_window_values_by_seconds(signal: Signal) -> None:
+    """Where a row is for published values only, seconds would wait for nothing."""
     for label_set, row_id in ROWS[signal.name].items():
         row = next((row for row in signal.thresholds if row.id == row_id), None)
         if row is None:
             continue
+        assert (row.hold_in.prints, row.hold_out.prints) == (1, 1)
         if "window" in signal.labels and label_set[signal.labels.index("window")] is None:
             assert (row.hold_in.seconds, row.hold_out.seconds) == (0, 0)
-        else:
-            assert (row.hold_in.prints, row.hold_out.prints) == (1, 1)
 
 
 def test_settings_replace_a_row_and_choose_the_benchmarks() -> None:
@@ -355,6 +372,6 @@ def test_settings_replace_a_row_and_choose_the_benchmarks() -> None:
     for signal in with_own:
         if signal.name != spread.name:
             assert signal.thresholds == named(CATALOGUE, signal.name).thresholds
-    more = named(catalogue(Parameters(RepoParameters(("SOFR", "TGCR")))), spread.name)
+    more = named(catalogue(Parameters(repo=RepoParameters(("SOFR", "TGCR")))), spread.name)
     assert rows_of(more, {"instrument": "TGCR"}) == ["benchmark"]
     assert rows_of(more, {"instrument": "GCF"}) == []

@@ -1,44 +1,24 @@
-"""Treasury liquidity: what it costs to trade an issue at once, and how much of it can be traded.
+"""The bid-ask spread of an issue: what it costs to buy it and sell it again at once.
 
-Prices are integers of 1e-9 of a point and times of a microsecond, so a mean over time is a quotient of two integers.
 The numbers in the thresholds' reasons are those of the FedInvest quotes of March 2020, in 32nds of a point.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars import col as c
 
 from monitor import streams
-from monitor.engine.bars import treasury as bars
-from monitor.engine.bars.quotes import area, length
-from monitor.signals.model import Signal, View
-from monitor.signals.quoted import ATTRIBUTES, FIVE_MINUTES, Quoted
+from monitor.signals.model import Signal
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, ThresholdRow
+from monitor.signals.treasury.measures import ADRIAN, QUOTES, QUOTES_HELP, SEGMENT, SPREAD_32NDS
 
-SEGMENT: Final = "treasury"
+if TYPE_CHECKING:
+    from monitor.signals.treasury.parameters import TreasuryParameters
 
-_UNITS_PER_32ND: Final = streams.UNITS_PER_PRICE_POINT // 32
-_KUSD2_PER_MUSD: Final = 2 * streams.KUSD_PER_MUSD
-"""Of bid size + ask size: the depth is half of it."""
-
-_ADRIAN: Final = (
-    "Adrian, Fleming and Vogt, An Index of Treasury Market Liquidity: 1991-2017, New York Fed Staff Report 827"
-)
 _HOLD_IN, _HOLD_OUT = Hold(seconds=10 * SECONDS_PER_MINUTE), Hold(seconds=30 * SECONDS_PER_MINUTE)
-
-
-def time_weighted(measure: str, units: int) -> pl.Expr:
-    """The mean of a measure over the time for which it had a value; null if it never had one.
-
-    Args:
-        measure: a column of the bars.
-        units: how many of its integers make one of the unit wanted.
-    """
-    stood_us = c(length(measure))
-    return pl.when(stood_us > 0).then(c(area(measure)).cast(pl.Float64) / (stood_us * units))
 
 
 def _tenors(*years: int) -> pl.Expr:
@@ -86,16 +66,11 @@ def _spread_rows() -> tuple[ThresholdRow, ...]:
     )  # fmt: skip
 
 
-def signals() -> tuple[Signal, ...]:
-    """The Treasury signals, in the order in which people read them.
+def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - every file has the same face
+    """The spread, from quotes and, of issues that nobody quotes all day, from end-of-day prints.
 
     Example: the 10-year bid 99-16 and asked at 99-16+ is half a 32nd wide.
-
-    >>> {s.name: s.unit for s in signals()}["treasury_spread_32nds"]
-    '32nds'
     """
-    view = View(Quoted(FIVE_MINUTES), {"instrument": c("instrument")}, attributes=ATTRIBUTES)
-    window = "5 minutes, in session; a quote stands 5 minutes on the run and 15 off it, and is blind after that"
     return (
         Signal(
             name="treasury_spread_32nds",
@@ -104,23 +79,12 @@ def signals() -> tuple[Signal, ...]:
             title="Treasury bid-ask spread",
             help="What it costs to buy an issue and sell it again at once.",
             formula="time-weighted mean of 32 * (ask - bid), uncrossed quotes of two sides",
-            source=_ADRIAN,
+            source=ADRIAN,
             labels=("instrument",),
-            over=(view,),
-            value=time_weighted(bars.SPREAD, _UNITS_PER_32ND),
-            window_help=window,
+            over=(QUOTES,),
+            value=SPREAD_32NDS,
+            window_help=QUOTES_HELP,
             thresholds=_spread_rows(),
-        ),
-        Signal(
-            name="treasury_depth_musd",
-            segment=SEGMENT,
-            title="Treasury quoted depth",
-            help="How much face is quoted at the best prices.",
-            formula="time-weighted mean of (bid size + ask size) / 2",
-            source=_ADRIAN,
-            labels=("instrument",),
-            over=(view,),
-            value=time_weighted(bars.DEPTH, _KUSD2_PER_MUSD),
-            window_help=window,
+            freezes=c("level") > 0,
         ),
     )
