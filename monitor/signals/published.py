@@ -34,6 +34,11 @@ DUE: Final = time(12)
 WHOLE_VOLUME_PERCENT: Final = 70
 """A benchmark whose volume is below this share of its trailing median is of a truncated feed."""
 
+REPEATED_REACH: Final = 5
+"""A benchmark is compared with so many prints before it, to find a copy of one of them."""
+REPEATED_MOVE_E6: Final = 30_000
+"""3 bp: where none of those prints lies farther away, equal days are no wonder: eight in 6.8 years, all of them calm."""
+
 PERCENTILES: Final = ("p1_e6", "p25_e6", "p75_e6", "p99_e6")
 PUBLISHED_COLUMNS: Final = (
     "instrument", "median_e6", *PERCENTILES, "volume_kusd", "iorb_e6", "target_upper_e6", "trailing_spread_e6",
@@ -88,7 +93,7 @@ class Published(Window):
         overdue = (c("due") <= c("tick")) & (c("value_date") >= c("awaited"))
         late = c("instrument").is_in(list(self.timed_out)) & overdue
         truncated = 100 * c("volume_kusd") < WHOLE_VOLUME_PERCENT * c("trailing_volume_kusd")
-        rows = rows.with_columns(blind=(late | truncated).fill_null(value=False))
+        rows = rows.with_columns(blind=(late | truncated | c("is_repeated")).fill_null(value=False))
         return rows.select(*ROW_COLUMNS, *PUBLISHED_COLUMNS).sort("tick", "value_date", "instrument")
 
     @staticmethod
@@ -198,12 +203,46 @@ def _with_trailing(rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
     back = trailing_days(tiers.calendar, rows["value_date"], TRAILING_REACH)
     asked = rows.select("tick", "instrument", of="value_date").join(back, on="of", how="left")
     earlier = version_at(asked, tiers.benchmarks, BENCHMARK_KEY).filter(c("rate_e6").is_not_null())
+    repeated = _repeated(rows, earlier)
     earlier = in_force(earlier, tiers.reference, IORB, "iorb_e6").sort("days_before", descending=True)
     medians = earlier.group_by("tick", "instrument", value_date="of").agg(
         trailing_spread_e6=_trailing_median(c("rate_e6") - c("iorb_e6")),
         trailing_volume_kusd=_trailing_median(c("volume_kusd")),
     )
-    return rows.join(medians, on=["tick", *BENCHMARK_KEY], how="left", maintain_order="left")
+    of = ["tick", *BENCHMARK_KEY]
+    rows = rows.join(medians, on=of, how="left", maintain_order="left")
+    return rows.join(repeated, on=of, how="left", maintain_order="left")
+
+
+def _repeated(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """`tick`, `instrument`, `value_date` and `is_repeated`: whether a print is a copy of an older one.
+
+    It is, if it equals one of the last five prints in its rate, its percentiles and its volume, and they have moved
+    meanwhile. That it equals the very last one tells nothing new, and lowers no level.
+
+    Args:
+        rows: prints with all their figures, and `tick`.
+        earlier: by `tick`, `instrument` and `of` (their value dates), the prints before them with `days_before`.
+    """
+    figures = ("rate_e6", *PERCENTILES, "volume_kusd")
+    own = rows.select("tick", "instrument", of="value_date", **{f"own_{name}": _figure(name) for name in figures})
+    both = own.join(
+        earlier.select("tick", "instrument", "of", "days_before", *figures), on=["tick", "instrument", "of"]
+    )
+    place = c("days_before").rank("ordinal").over("tick", "instrument", "of")
+    both = both.with_columns(place=place).filter(c("place") <= REPEATED_REACH)
+    is_same = pl.all_horizontal(c(name) == c(f"own_{name}") for name in figures if name != "p1_e6")
+    is_same = is_same & c("p1_e6").eq_missing(c("own_p1_e6")) & (c("place") > 1)
+    has_moved = pl.any_horizontal(
+        (c(name) - c(f"own_{name}")).abs() >= REPEATED_MOVE_E6 for name in ("rate_e6", "p99_e6")
+    )
+    return both.group_by("tick", "instrument", value_date="of").agg(
+        is_repeated=is_same.fill_null(value=False).any() & has_moved.fill_null(value=False).any()
+    )
+
+
+def _figure(name: str) -> pl.Expr:
+    return c("median_e6" if name == "rate_e6" else name)
 
 
 def _trailing_median(column: pl.Expr) -> pl.Expr:

@@ -149,7 +149,7 @@ class PlainRepo:
                 self.references.append(Version(tick, order, key, {"value": _units(fields["value"])}))
             elif fields.get("kind") == "benchmark":
                 key = (fields["instrument"], date.fromisoformat(fields["value_date"]))
-                names = {"rate": "median", "p25": "p25", "p75": "p75", "p99": "p99", "volume": "volume"}
+                names = {"rate": "median", "p1": "p1", "p25": "p25", "p75": "p75", "p99": "p99", "volume": "volume"}
                 figures = {ours: _units(fields.get(theirs)) for theirs, ours in names.items()}
                 self.benchmarks.append(Version(tick, order, key, figures))
             elif fields.get("term_days", 1) == 1:
@@ -208,7 +208,21 @@ class PlainRepo:
         figures["trailing"] = self.trailing(spread, value_date)
         whole = self.trailing(lambda day: figure("volume", day), value_date)
         is_truncated = figures["volume"] is not None and whole is not None and 100 * figures["volume"] < 70 * whole
-        return figures, is_truncated
+        days = _business_days_back(value_date, 30)
+        before = [known[instrument, day].figures for day in days if figure("median", day) is not None][:5]
+        return figures, is_truncated or self._is_copy(known.get((instrument, value_date)), before)
+
+    @staticmethod
+    def _is_copy(version: Version | None, before: list[dict[str, int | None]]) -> bool:
+        """Whether a print equals one of those before it, but the last, and they have moved meanwhile."""
+        if version is None:
+            return False
+        own = version.figures
+        if any(own[name] is None for name in ("median", "p25", "p75", "p99", "volume")):
+            return False
+        pairs = [(each[name], own[name]) for each in before for name in ("median", "p99")]
+        moves = [abs(then - now) for then, now in pairs if then is not None and now is not None]
+        return any(each == own for each in before[1:]) and max(moves) >= 30_000
 
     def awaited(self, instrument: str, tick: int) -> tuple[date, int] | None:
         """The value date that should come next, and the tick at which it is overdue."""
