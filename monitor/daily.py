@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import col as c
 
+from monitor.engine.retention import BASELINES, DISTURBANCES
 from monitor.engine.tiers import BASELINE
 from monitor.signals.baselines import DISTURBED, FROZEN_SESSIONS, MEAN, SESSIONS, baselines_of, means_of
 from monitor.signals.sessions import sessions
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from monitor.results import Output
     from monitor.signals.model import Signal
 
-BASELINES, DISTURBANCES = "baselines", "disturbed"
-"""The appends of the bar log that are made here."""
 _OPENED, _STANDING, _SEEN = "daily_opened", "daily_standing", "daily_seen"
 """The states."""
 

@@ -14,7 +14,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": {"streams", "calendar", "sources.base"},
     "signals": {"engine.tiers", "engine.bars", "engine.minutes", "streams", "calendar"},
     "alerts": {"signals", "calendar", "streams", "results"},
-    "daily": {"calendar", "results", "engine.tiers", "signals"},
+    "daily": {"calendar", "results", "engine.tiers", "engine.retention", "signals"},
     "checkpoint": {"streams", "engine", "alerts", "daily"},
     "pipeline": {"streams", "calendar", "results", "sources.base", "engine", "signals", "alerts", "checkpoint", "daily"},
     "journal": {"calendar", "results", "engine", "checkpoint", "pipeline", "sinks.base"},

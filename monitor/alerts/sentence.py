@@ -52,7 +52,7 @@ def sentence(
     said += f" for {value_date}" if value_date else ""
     crossed = "" if threshold is None else f" (threshold {quantity(threshold, signal.unit)})"
     if not is_ruled:
-        crossed = " (no thresholds apply any more)"
+        crossed = " (retired: nobody quotes it any more)" if value is None else " (no thresholds apply any more)"
     verb = "calm again" if state == Level.CALM.word else state
     return f"{subject}: {said}, {verb} since {when}{crossed}."
 

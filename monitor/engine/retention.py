@@ -22,6 +22,8 @@ SESSIONS_OF_SECONDS: Final = 2
 SESSIONS_OF_PERIODS: Final = 100
 ROWS_OF_OTHERS: Final = 100_000
 """Of what is no tier (transitions, releases) so many rows are kept."""
+BASELINES, DISTURBANCES = "baselines", "disturbed"
+"""What is written once a session, among the appends: kept as long as the periods it is made of."""
 IDS: Final = "ids"
 """The producers' ids, among the appends of the bar log."""
 
@@ -46,6 +48,9 @@ def pruned(tier: str, rows: pl.DataFrame, calendar: MarketCalendar, tick: int) -
             return rows.filter(is_young | (c("second") == c("second").max().over(kind.keys)))
         if tier == f"{stream}_{PERIODS}":
             return rows.filter(c("period") >= kept_from(calendar, tick, SESSIONS_OF_PERIODS))
+    if tier in (BASELINES, DISTURBANCES):
+        first = calendar.new_york_date(kept_from(calendar, tick, SESSIONS_OF_PERIODS) * MICROSECONDS_PER_SECOND)
+        return rows.filter(c("value_date") >= first)
     if tier == IDS:
         newest_first = pl.int_range(pl.len()).reverse().over("partition", "stream")
         return rows.filter(newest_first < IDS_REMEMBERED)

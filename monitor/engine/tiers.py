@@ -114,6 +114,7 @@ class Tiers:
         treasury_minutes: what stood at the end of each minute, as `TREASURY_MINUTE`, in the order of minutes.
         baselines: of each session and group of issues, as `BASELINE`.
         cds_seconds: CDS quotes by second, as `CDS_SECOND`, in the order of seconds.
+        cds_days: CDS quotes by whole New York day, as `CDS_DAY`.
     """
 
     calendar: MarketCalendar
@@ -126,6 +127,7 @@ class Tiers:
     treasury_minutes: pl.DataFrame
     baselines: pl.DataFrame
     cds_seconds: pl.DataFrame
+    cds_days: pl.DataFrame
     _made: dict[Hashable, pl.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, name: Hashable, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
@@ -141,18 +143,20 @@ class Tiers:
     def known_by(self, tick: int) -> Tiers:
         """The same as they stood at a tick: what a live run sees then."""
         printed, sealed = c("tick") <= tick, c("second") < tick
+        is_over = c("value_date") < new_york_dates(pl.lit(tick * MICROSECONDS_PER_SECOND))
         return Tiers(
             self.calendar,
             self.benchmarks.filter(printed),
             self.reference.filter(printed),
             self.repo_seconds.filter(sealed),
-            self.repo_days.filter(c("value_date") < new_york_dates(pl.lit(tick * MICROSECONDS_PER_SECOND))),
+            self.repo_days.filter(is_over),
             self.treasury_prints.filter(printed),
             self.treasury_seconds.filter(sealed),
             self.treasury_minutes.filter(c("minute") + MINUTE_SECONDS <= tick),
             # Those of a session are written before its first tick, and no other tick reads them.
             self.baselines,
             self.cds_seconds.filter(sealed),
+            self.cds_days.filter(is_over),
         )
 
 
@@ -287,6 +291,7 @@ class TierStore:
             self._minutes.upto(horizon, begin),
             self.baselines,
             self.ladders[streams.CDS.name].seconds(begin),
+            self.ladders[streams.CDS.name].days,
         )
 
     def take_periods(self) -> pl.DataFrame:

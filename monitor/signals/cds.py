@@ -7,8 +7,8 @@ from typing import Final
 from polars import col as c
 
 from monitor import streams
+from monitor.signals.cds_quotes import LastQuoted
 from monitor.signals.model import Signal, View, divided
-from monitor.signals.quoted import LastQuoted
 from monitor.signals.tenors import tenor_label
 
 SEGMENT: Final = "cds"
@@ -31,6 +31,7 @@ def signals() -> tuple[Signal, ...]:
             over=(View(LastQuoted(), labels),),
             value=divided(c("mid2_e6"), _UNITS2_PER_BP),
             window_help="the last quote; blind after 60 minutes of session without one, "
-            "an end-of-day mark at 18:00 of the next business day",
+            "an end-of-day mark at 18:00 of the next business day, and either when it does not change for three days "
+            "while its peers do",
         ),
     )

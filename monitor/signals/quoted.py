@@ -1,4 +1,4 @@
-"""The windows of quotes: Treasury spread and depth weighted by the time for which they stood, and the last CDS mid.
+"""The windows of Treasury quotes: spread and depth weighted by the time for which they stood.
 
 A time-weighted mean over any stretch is the difference of two running sums of integers, so a longer window costs no
 more, and a live tick gives the same bits as a replay. An issue without a new quote for its hold is blind: what was
@@ -8,18 +8,16 @@ quoted then is no longer known to stand.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from polars import col as c
 
-from monitor.calendar import NEW_YORK
-from monitor.engine.bars import cds, treasury
+from monitor.engine.bars import treasury
 from monitor.engine.bars.quotes import area, length
 from monitor.engine.tiers import EVER
 from monitor.signals.model import IS_OVER, ROW_COLUMNS, Window
-from monitor.signals.sessions import due_after, is_open, new_york_date, session_starts, sessions
+from monitor.signals.sessions import due_after, is_open, session_starts, sessions
 from monitor.signals.stale import stale_spells
 from monitor.signals.thresholds import SECONDS_PER_MINUTE
 
@@ -56,9 +54,6 @@ FRESH_SECONDS: Final = pl.when("on_the_run").then(30).otherwise(treasury.OFF_THE
 
 EXPECTED_SESSIONS: Final = 5
 """An issue that was quoted in none of the last five sessions is retired, and missed no longer."""
-
-MARK_DUE: Final = time(18)
-"""New York time, on the next business day, at which an end-of-day mark wants a successor."""
 
 
 @dataclass(frozen=True)
@@ -212,59 +207,3 @@ def _with_lives(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
         due=pl.when(c("due") < c("then")).then("due"),
         retires=pl.when(c("retires") < c("then")).then("retires"),
     )
-
-
-@dataclass(frozen=True)
-class LastQuoted(Window):
-    """The last CDS quote of an entity and tenor: it stands until the next one, and is blind when that is overdue."""
-
-    columns: ClassVar[dict[str, pl.DataType]] = {"entity": pl.String(), "tenor_e3": pl.Int64(), "mid2_e6": pl.Int64()}
-
-    def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
-        """Ends of seconds with quotes, and ticks at which the next one is overdue."""
-        bars = _newest_of_second(tiers.cds_seconds)
-        every = pl.concat([bars["second"] + 1, _overdue(bars, tiers.calendar)["tick"]])
-        return every.filter(every.is_between(after, upto, closed="right")).unique().sort().alias("tick")
-
-    def rows(self, at: Evaluation) -> pl.DataFrame:
-        """A row a quote, at the end of its second, and one that is blind when its successor is overdue."""
-        bars = _newest_of_second(at.tiers.cds_seconds)
-        ticks = at.ticks.implode()
-        names = list(cds.NAMES)
-        said = bars.select(*names, "mid2_e6", tick=c("second") + 1, blind=pl.lit(value=False))
-        silent = _overdue(bars, at.tiers.calendar).with_columns(
-            mid2_e6=pl.lit(None, pl.Int64), blind=pl.lit(value=True)
-        )  # fmt: skip
-        rows = pl.concat([said, silent.select(said.columns)]).filter(c("tick").is_in(ticks))
-        return (
-            rows.with_columns(value_date=new_york_date(c("tick")))
-            .select(*ROW_COLUMNS, *self.columns)
-            .sort("tick", *names)
-        )
-
-
-def _newest_of_second(bars: pl.DataFrame) -> pl.DataFrame:
-    """One bar an entity, tenor and second: what was said last, in whatever partition."""
-    keys = ["second", *cds.NAMES]
-    return bars.sort(*keys, "last_us", "partition").unique(keys, keep="last", maintain_order=True)
-
-
-def _overdue(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
-    """(tick, entity, tenor) at which a quote is an hour old in session, or a mark has had no successor in its day."""
-    names = list(cds.NAMES)
-    seen = bars.select(*names, "is_mark", since=c("second") + 1).sort(*names, "since")
-    days = sessions(calendar, seen["since"]).rename({"tick": "since"})
-    return (
-        seen.with_columns(then=c("since").shift(-1).over(names).fill_null(EVER))
-        .join(days, on="since", how="left", maintain_order="left")
-        .with_columns(mark_due=_on_date(new_york_date(c("next_start"))))
-        .with_columns(
-            tick=pl.when("is_mark").then("mark_due").otherwise(due_after(c("since"), pl.lit(cds.HOLD_SECONDS)))
-        )
-        .filter(c("tick") < c("then"))
-        .select("tick", *names)
-    )
-
-
-def _on_date(day: pl.Expr) -> pl.Expr:
-    return day.dt.combine(MARK_DUE).dt.replace_time_zone(NEW_YORK).dt.epoch("s")

@@ -54,7 +54,8 @@ def test_what_is_told_is_as_defined(log: Log) -> None:
 
 def quote(moment: str, day: date = DAY, **fields: Any) -> Event:
     partition = str(fields.pop("partition", "names"))
-    return name_event(partition, "ORCL", new_york_us(day, time.fromisoformat(moment)), 0, **fields)
+    entity = str(fields.pop("entity", "ORCL"))
+    return name_event(partition, entity, new_york_us(day, time.fromisoformat(moment)), 0, **fields)
 
 
 def at(moment: str, day: date = DAY) -> int:
@@ -122,3 +123,54 @@ def test_a_mark_in_time_and_one_too_late() -> None:
         (151.0, False), (152.0, False), (None, True), (1.0, False),
     ]  # fmt: skip
     assert points(log)[2][0] == at("18:00", wednesday)
+
+
+MARCH_2020: Final = tuple(date(2020, 3, day) for day in (19, 20, 23, 24, 25, 26, 27, 30, 31))
+PEERS: Final = ("GM", "ORCL", "BA", "T")
+
+
+def marks(ford: list[float], peers: list[float], names: tuple[str, ...] = PEERS) -> Log:
+    """End-of-day marks of Ford and of its peers, a figure a day."""
+    log = []
+    for day, own, other in zip(MARCH_2020, ford, peers, strict=False):
+        log.append(quote("17:30", day, mid=own, entity="F"))
+        log += [quote("17:30", day, mid=other * (1 + n), entity=name) for n, name in enumerate(names)]
+    return log
+
+
+def ford_blind(log: Log) -> list[date]:
+    """The days on which Ford's own mark is not believed."""
+    values = told(log).filter((pl.col("entity") == "F") & pl.col("blind"))
+    return values.filter(pl.col("tick") % 86_400 != at("18:00") % 86_400)["value_date"].to_list()
+
+
+MOVING: Final = [100.0, 101, 105, 110, 108, 112, 111, 109, 115]
+STANDING: Final = [100.0] * len(MARCH_2020)
+FORD: Final = [950.0, *[1023.918] * 6, 880.5, 870]
+
+
+def test_a_mark_that_does_not_change_for_days_while_its_peers_move_is_stale() -> None:
+    """Ford stood at 1023.918 from 2020-03-20 to 27: believed until three days had shown no change, then not."""
+    assert ford_blind(marks(FORD, MOVING)) == [date(2020, 3, 26), date(2020, 3, 27)]
+
+
+@pytest.mark.parametrize(
+    ("peers", "names"),
+    [(STANDING, PEERS), (MOVING, PEERS[:2]), ([100 + n / 10 for n in range(9)], PEERS)],
+    ids=["nobody moves", "too few peers", "hardly"],
+)
+def test_it_is_believed_while_its_peers_stand_still(peers: list[float], names: tuple[str, ...]) -> None:
+    assert ford_blind(marks(FORD, peers, names)) == []
+
+
+def test_it_stays_stale_until_it_changes_although_the_peers_calm_down() -> None:
+    peers = [100.0, 101, 105, 110, 120, 120, 120, 120, 120]
+    assert ford_blind(marks([950.0, *[1023.918] * 8], peers))[-3:] == [date(2020, 3, day) for day in (27, 30, 31)]
+
+
+def test_a_tick_alone_says_of_a_stale_mark_what_all_ticks_do() -> None:
+    tiers = tiers_of(marks(FORD, MOVING))
+    whole = told(marks(FORD, MOVING))
+    for tick in whole["tick"].unique():
+        alone = evaluate(SPREAD, tiers.known_by(tick), pl.Series("tick", [tick]))
+        assert alone.equals(whole.filter(pl.col("tick") == tick))
