@@ -6,7 +6,6 @@ a session's end before that session's record is written.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -20,6 +19,7 @@ from monitor.signals.treasury.measures import DEPTH_MUSD, SPREAD_32NDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from monitor.calendar import MarketCalendar
     from monitor.engine.tiers import Tiers, TierStore
@@ -59,23 +59,37 @@ class DailyValues:
         self._opened: date | None = None
         self._new: dict[str, list[pl.DataFrame]] = {BASELINES: [], DISTURBANCES: []}
 
-    def session_ends(self, tiers: Tiers, after: int, upto: int) -> list[tuple[int, date]]:
-        """The ends in (after, upto] of sessions in which an issue was quoted, and their dates, in order."""
-        days = self._quoted_days(tiers, after, upto)
-        ended = days.filter(c("session_end").is_between(after, upto, closed="right")).sort("session_end")
-        return list(ended.select("session_end", "value_date").iter_rows())
+    def sessions(self, tiers: Tiers, ticks: pl.Series, after: int) -> list[tuple[date, int]]:
+        """The sessions in which these ticks lie, and the one that is not at its end; their dates and ends, in order.
 
-    def open(self, tiers: Tiers, after: int, upto: int) -> Tiers:
-        """Make the baselines of the newest session that begins by `upto`, if it has none.
+        Which these are follows from the ticks alone, and so is the same however a log is cut into calls. Ticks before
+        the first quote of any issue are left out: there is nothing to compare.
+
+        Args:
+            tiers: what is known.
+            ticks: those that are to be run, all after `after`.
+            after: the newest tick that was run.
+        """
+        found: dict[date, int] = {}
+        is_open = None if self._opened is None else self._calendar.session(self._opened)
+        if self._opened is not None and is_open is not None and is_open[1] > after:
+            found[self._opened] = is_open[1]
+        first = tiers.treasury_seconds["second"].min()
+        if self._freezing and isinstance(first, int):
+            days = sessions(self._calendar, ticks.filter(ticks > first).alias("tick"))
+            days = days.filter(c("tick").is_between("session_start", "session_end"))
+            found |= dict(days.select("value_date", "session_end").unique().iter_rows())
+        return sorted(found.items())
+
+    def open(self, tiers: Tiers, session: date) -> Tiers:
+        """Make the baselines of a session, if it has none; all ticks of the sessions before it were run.
 
         Returns:
             The tiers with them.
         """
-        days = self._quoted_days(tiers, after, upto).filter(c("session_start") < upto)
-        session = days["value_date"].max()
-        if not isinstance(session, date) or (self._opened is not None and session <= self._opened):
+        if self._opened is not None and session <= self._opened:
             return tiers
-        self._take_periods()
+        self._take_periods(session)
         made = baselines_of(self._means, self._disturbed, session, self._calendar)
         self._opened = session
         if made.height:
@@ -130,22 +144,11 @@ class DailyValues:
         self._disturbed = appends.get(DISTURBANCES, self._disturbed)
         self._keep_baselines([appends.get(BASELINES, pl.DataFrame(schema=BASELINE))])
 
-    def _quoted_days(self, tiers: Tiers, after: int, upto: int) -> pl.DataFrame:
-        """The sessions around these ticks of days on which an issue was quoted."""
-        seconds = tiers.treasury_seconds.filter(c("second") > after - 86_400, c("second") < upto)
-        return (
-            sessions(self._calendar, seconds["second"].alias("tick")).drop("tick").unique().drop_nulls("session_start")
-        )
-
-    def _take_periods(self) -> None:
-        periods = self._store.take_periods()
-        if periods.is_empty():
-            return
-        means = pl.concat([self._means, means_of(periods, self._calendar, SPREAD_32NDS, DEPTH_MUSD)])
-        newest = means["bond_index"].max()
-        if isinstance(newest, int):
-            means = means.filter(c("bond_index") >= newest - FROZEN_SESSIONS - SESSIONS)
-        self._means = means
+    def _take_periods(self, session: date) -> None:
+        """Take in what was summed up, also of later sessions; forget what neither this one nor a later one wants."""
+        means = pl.concat([self._means, means_of(self._store.take_periods(), self._calendar, SPREAD_32NDS, DEPTH_MUSD)])
+        index: int = self._calendar.days(session, session)["bond_index"][0]
+        self._means = means.filter(c("bond_index") >= index - FROZEN_SESSIONS - SESSIONS)
 
     def _keep_baselines(self, frames: Sequence[pl.DataFrame]) -> None:
         every = pl.concat(frames)

@@ -155,23 +155,23 @@ class Pipeline:
         tiers = self._store.tiers(ran + 1, upto)
         ticks = change_ticks(self._signals, tiers, ran, upto)
         # What a session was like must be written down before the next one is compared with it.
-        for end, session in self._daily.session_ends(tiers, ran, upto):
-            yield from self._run(tiers, ticks.filter(ticks <= end), ran, end, session)
-            ticks, ran = ticks.filter(ticks > end), end
+        for session, end in self._daily.sessions(tiers, ticks, ran):
+            tiers = self._daily.open(tiers, session)
+            until = min(end, upto)
+            yield from self._run(tiers, ticks.filter(ticks <= until), until, session if until == end else None)
+            ticks, ran = ticks.filter(ticks > until), until
         if ran < upto:
-            yield from self._run(tiers, ticks, ran, upto)
+            yield from self._run(tiers, ticks, upto)
 
-    def _run(self, tiers: Tiers, ticks: pl.Series, ran: int, upto: int, ending: date | None = None) -> Iterator[Output]:
-        """Run these ticks, all of them of one session and of the time before it.
+    def _run(self, tiers: Tiers, ticks: pl.Series, upto: int, ending: date | None = None) -> Iterator[Output]:
+        """Run these ticks, all of them of one session and of the time before it, or of no session.
 
         Args:
             tiers: what is known.
-            ticks: those in (ran, upto].
-            ran: the newest tick that was run.
+            ticks: those that were not run, up to `upto`.
             upto: the newest tick to run.
             ending: the date of the session that ends there, if one does.
         """
-        tiers = self._daily.open(tiers, ran, upto)
         at_once = max(1, min(self._ticks_at_once, _VALUES_AT_ONCE // max(1, self._store.series_count)))
         for first in range(0, max(ticks.len(), 1), at_once):
             some = ticks.slice(first, at_once)

@@ -17,6 +17,7 @@ from polars.testing import assert_frame_equal
 
 from monitor.alerts.evaluator import Evaluator
 from monitor.checkpoint import LADDERS, RELEASES, Checkpoint
+from monitor.engine.retention import BASELINES
 from monitor.engine.tiers import TierStore
 from monitor.pipeline import IDLE_RELEASE_US, Pipeline
 from monitor.signals import CATALOGUE
@@ -31,9 +32,19 @@ if TYPE_CHECKING:
     from monitor.results import Output, Transition
     from tests.signals.events import Event, Log
 
-NAMES: Final = ("treasury_spread_32nds", "cds_spread_bp", "repo_spread_bp", "repo_wedge_bp", "repo_jump_bp")
+NAMES: Final = (
+    "treasury_spread_32nds",
+    "treasury_spread_zscore",
+    "treasury_off_the_run_excess_32nds",
+    "treasury_two_sided_ratio",
+    "treasury_volatility_bp",
+    "cds_spread_bp",
+    "repo_spread_bp",
+    "repo_wedge_bp",
+    "repo_jump_bp",
+)
 SIGNALS: Final = tuple(signal for signal in CATALOGUE if signal.name in NAMES)
-"""Of every window one: the contract suite looks at all signals."""
+"""Of every kind of window one: the contract suite looks at all signals."""
 A_DAY_US: Final = 86_400 * S
 
 Told = tuple[pl.DataFrame, "list[Transition]"]
@@ -140,6 +151,7 @@ def replay_of_tiers(recorded: Checkpoint, after: int, upto: int) -> Told:
     """All ticks at once, over the tiers that a live run recorded."""
     store = TierStore(CALENDAR)
     store.restore(recorded.appends, dict(recorded.states[LADDERS].iter_rows()))
+    store.baselines = recorded.appends.get(BASELINES, store.baselines)
     tiers = store.tiers()
     evaluation = Evaluation(tiers, change_ticks(SIGNALS, tiers, after, upto))
     output = Evaluator(SIGNALS, CALENDAR).advance({each.name: evaluation.values(each) for each in SIGNALS}, upto)

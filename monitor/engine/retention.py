@@ -12,7 +12,7 @@ from monitor.calendar import FIRST_DATE
 from monitor.engine.bars import KINDS
 from monitor.engine.ladder import DAYS, PERIODS, SECONDS
 from monitor.engine.sealer import IDS_REMEMBERED
-from monitor.engine.tiers import PRINTS
+from monitor.engine.tiers import MARKS, PRINTS
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SESSIONS_OF_SECONDS: Final = 2
 SESSIONS_OF_PERIODS: Final = 100
+SESSIONS_OF_MARKS: Final = 8
+"""Copies of the five sessions before are looked for; days may have marks and no session."""
 ROWS_OF_OTHERS: Final = 100_000
 """Of what is no tier (transitions, releases) so many rows are kept."""
 BASELINES, DISTURBANCES = "baselines", "disturbed"
@@ -48,6 +50,8 @@ def pruned(tier: str, rows: pl.DataFrame, calendar: MarketCalendar, tick: int) -
             return rows.filter(is_young | (c("second") == c("second").max().over(kind.keys)))
         if tier == f"{stream}_{PERIODS}":
             return rows.filter(c("period") >= kept_from(calendar, tick, SESSIONS_OF_PERIODS))
+    if tier == MARKS:
+        return rows.filter(c("minute") >= kept_from(calendar, tick, SESSIONS_OF_MARKS))
     if tier in (BASELINES, DISTURBANCES):
         first = calendar.new_york_date(kept_from(calendar, tick, SESSIONS_OF_PERIODS) * MICROSECONDS_PER_SECOND)
         return rows.filter(c("value_date") >= first)

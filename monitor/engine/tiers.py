@@ -18,6 +18,7 @@ from monitor import streams
 from monitor.calendar import new_york_dates
 from monitor.engine.bars import KINDS
 from monitor.engine.bars.repo import merge_bars
+from monitor.engine.copies import MARK, Copies
 from monitor.engine.ladder import DAYS, PERIODS, SECONDS, Ladder
 from monitor.engine.minutes import MINUTE_SECONDS, Minutes
 from monitor.engine.partition import Partition
@@ -76,6 +77,9 @@ _TIER_OF_PRINTS: Final = {
     streams.TREASURY.name: TREASURY_PRINTS,
 }
 
+MARKS: Final = "treasury_marks"
+"""What copies of earlier sessions are known by, among the appends of the bar log."""
+
 BENCHMARK_KEY: Final = ("instrument", "value_date")
 REFERENCE_KEY: Final = ("series", "effective_date")
 TREASURY_PRINT_KEY: Final = ("instrument", "value_date")
@@ -112,6 +116,7 @@ class Tiers:
         treasury_prints: a row a version of an issue's end-of-day quote, as `TREASURY_PRINT`, in the order of ticks.
         treasury_seconds: Treasury quotes by second, as `TREASURY_SECOND`, in the order of seconds.
         treasury_minutes: what stood at the end of each minute, as `TREASURY_MINUTE`, in the order of minutes.
+        treasury_copies: which minutes repeat those of an earlier session, as `COPIED`.
         baselines: of each session and group of issues, as `BASELINE`.
         cds_seconds: CDS quotes by second, as `CDS_SECOND`, in the order of seconds.
         cds_days: CDS quotes by whole New York day, as `CDS_DAY`.
@@ -125,6 +130,7 @@ class Tiers:
     treasury_prints: pl.DataFrame
     treasury_seconds: pl.DataFrame
     treasury_minutes: pl.DataFrame
+    treasury_copies: pl.DataFrame
     baselines: pl.DataFrame
     cds_seconds: pl.DataFrame
     cds_days: pl.DataFrame
@@ -153,6 +159,7 @@ class Tiers:
             self.treasury_prints.filter(printed),
             self.treasury_seconds.filter(sealed),
             self.treasury_minutes.filter(c("minute") + MINUTE_SECONDS <= tick),
+            self.treasury_copies.filter(c("minute") + MINUTE_SECONDS <= tick),
             # Those of a session are written before its first tick, and no other tick reads them.
             self.baselines,
             self.cds_seconds.filter(sealed),
@@ -192,7 +199,7 @@ class TierStore:
         self.ladders = {
             stream: Ladder(kind, hands_on_periods=stream == streams.TREASURY.name) for stream, kind in KINDS.items()
         }
-        self._minutes = Minutes()
+        self._minutes, self._copies = Minutes(), Copies()
         self.baselines = pl.DataFrame(schema=BASELINE)
         self._suspects: Counter[str] = Counter()
         self._newest_second = -EVER
@@ -289,6 +296,7 @@ class TierStore:
             self._versions[TREASURY_PRINTS],
             self.ladders[streams.TREASURY.name].seconds(begin),
             self._minutes.upto(horizon, begin),
+            self._copies.upto(horizon, begin),
             self.baselines,
             self.ladders[streams.CDS.name].seconds(begin),
             self.ladders[streams.CDS.name].days,
@@ -306,7 +314,8 @@ class TierStore:
             frames.clear()
         for stream, ladder in self.ladders.items():
             new |= {f"{stream}_{tier}": rows for tier, rows in ladder.take_new().items()}
-        return new
+        marks = self._copies.take_new()
+        return new | ({MARKS: marks} if marks.height else {})
 
     def restore(self, rows: Mapping[str, pl.DataFrame], until: Mapping[str, int | None]) -> None:
         """Go on from what an earlier process left.
@@ -325,6 +334,7 @@ class TierStore:
             ladder.restore(**frames, until=until.get(stream))
             if stream == streams.TREASURY.name:
                 self._minutes.add(frames[SECONDS])
+                self._copies.restore(rows.get(MARKS, pl.DataFrame(schema=MARK)), frames[SECONDS])
             newest = frames[SECONDS]["second"].max()
             if isinstance(newest, int):
                 self._newest_second = max(self._newest_second, newest)
@@ -343,6 +353,7 @@ class TierStore:
                 self.ladders[stream].add(each.bars)
                 if stream == streams.TREASURY.name:
                     self._minutes.add(each.bars)
+                    self._copies.add(each.bars)
                 self._newest_second = max(self._newest_second, newest)
             self._suspects[stream] += each.suspects
 

@@ -151,11 +151,14 @@ class AgainstBaseline(Window):
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """The ticks of the quotes, and those at which another half-hour's baseline begins to count."""
         seen = (tiers.treasury_seconds["second"] + 1).alias("tick")
-        starts = sessions(tiers.calendar, seen).select("session_start", "session_end").drop_nulls().unique()
+        days = sessions(tiers.calendar, seen).drop_nulls("session_start")
+        # Before the first quote of a session no edge matters: what stands from the session before ends sooner.
+        firsts = days.group_by("session_start", "session_end").agg(first=c("tick").min())
         edges = (
-            starts.with_columns(tick=pl.int_ranges("session_start", "session_end", HALF_HOUR))
+            firsts.with_columns(tick=pl.int_ranges("session_start", "session_end", HALF_HOUR))
             .explode("tick")
-            .select(c("tick") + 1)["tick"]
+            .select("first", tick=c("tick") + 1)
+            .filter(c("tick") >= c("first"))["tick"]
         )
         ticks = pl.concat([self.quoted.ticks(tiers, after, upto), edges.cast(pl.Int64)])
         return ticks.filter(ticks.is_between(after, upto, closed="right")).unique().sort()

@@ -79,7 +79,9 @@ def session_starts(calendar: MarketCalendar, quoted: pl.DataFrame, after: int) -
         starts, on="bond_index", how="left", maintain_order="left"
     )
     matured = (
-        asked.select(date=c("maturity").clip(first) + timedelta(days=1))
+        # What is quoted after its maturity all the same is given up as if it had matured on that day.
+        asked.select(date=pl.when(c("maturity").is_not_null()).then(pl.max_horizontal("maturity", "value_date")))
+        .with_columns(c("date") + timedelta(days=1))
         .with_row_index("place")
         .sort("date")
         .join_asof(starts, on="date", strategy="forward", check_sortedness=False)

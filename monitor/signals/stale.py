@@ -1,8 +1,11 @@
-"""Quotes that come and do not change while the market moves: a feed that repeats itself, and no calm.
+"""Quotes that come and say nothing new: a feed that repeats itself, or an earlier day, and no calm.
 
 An issue is *stale* when neither its mid nor its spread has changed for half an hour of a session while at least three
 other issues, and a quarter of all that are quoted, have moved by ten ticks (about two basis points of yield). It stays
-so until its quote changes: that its peers stand still again says nothing about it.
+so until its quote changes, be it that it loses a side: that its peers stand still again says nothing about it.
+
+An issue is stale, too, in minutes that repeat those of an earlier session (`engine.copies`), until it is quoted
+otherwise than it was then.
 """
 
 from __future__ import annotations
@@ -31,15 +34,42 @@ SPELL: Final[dict[str, pl.DataType]] = {"instrument": pl.String(), "since": pl.I
 
 
 def stale_spells(tiers: Tiers) -> pl.DataFrame:
-    """The spells, as `SPELL`, by issue and time; within one session each, as minutes are kept for as long.
+    """The spells of both sorts, as `SPELL`, by issue and time; within one session each.
 
     The end of a spell that lasts is the end of its session.
     """
-    return tiers.once("stale", lambda: _spells(tiers))
+    return tiers.once("stale", lambda: _put_together([_unchanged(tiers), _copied(tiers)]))
 
 
-def _spells(tiers: Tiers) -> pl.DataFrame:
-    minutes = tiers.treasury_minutes.filter(c("mid2_e9").is_not_null())
+def _put_together(spells: list[pl.DataFrame]) -> pl.DataFrame:
+    """Spells of all sorts by issue and time; one that begins within another ends no sooner than that."""
+    every = pl.concat(spells).sort("instrument", "since", "until")
+    return every.with_columns(c("until").cum_max().over("instrument"))
+
+
+def _copied(tiers: Tiers) -> pl.DataFrame:
+    """The spells in which an issue repeats an earlier session: until it is quoted in a minute otherwise."""
+    copies = tiers.treasury_copies
+    if copies.is_empty():
+        return pl.DataFrame(schema=SPELL)
+    ends = copies.select("instrument", "is_copied", tick=c("minute") + MINUTE_SECONDS)
+    days = sessions(tiers.calendar, ends["tick"]).select("tick", "session_start", "session_end")
+    own = ["instrument", "session_start"]
+    return (
+        ends.join(days, on="tick", how="left")
+        .filter(c("tick") > c("session_start"), c("tick") <= c("session_end"))
+        .sort("instrument", "tick")
+        .with_columns(run=c("is_copied").rle_id().over(own))
+        .group_by(*own, "run", maintain_order=True)
+        .agg(c("is_copied").first(), since=c("tick").first(), session_end=c("session_end").first())
+        .with_columns(until=c("since").shift(-1).over(own).fill_null(c("session_end")))
+        .filter("is_copied")
+        .select(*SPELL)
+    )
+
+
+def _unchanged(tiers: Tiers) -> pl.DataFrame:
+    minutes = tiers.treasury_minutes
     if minutes.is_empty():
         return pl.DataFrame(schema=SPELL)
     ends = minutes.select("instrument", "mid2_e9", "spread_e9", "tenor_e3", tick=c("minute") + MINUTE_SECONDS)
@@ -50,22 +80,22 @@ def _spells(tiers: Tiers) -> pl.DataFrame:
         .sort("instrument", "tick")
     )
     own = ["instrument", "session_start"]
-    changed = pl.any_horizontal(c(name) != c(name).shift(1).over(own) for name in ("mid2_e9", "spread_e9"))
-    ends = ends.with_columns(run=changed.fill_null(value=False).cum_sum().over(own))
+    changed = pl.any_horizontal(c(name).ne_missing(c(name).shift(1).over(own)) for name in ("mid2_e9", "spread_e9"))
+    ends = ends.with_columns(run=changed.cum_sum().over(own))
     ends = ends.with_columns(run_start=c("tick").first().over(*own, "run"))
     period = f"{UNCHANGED_MINUTES * MINUTE_SECONDS + 1}i"
     ranges = (
-        ends.rolling("tick", period=period, group_by=own)
+        ends.drop_nulls("mid2_e9")
+        .rolling("tick", period=period, group_by=own)
         .agg(range=c("mid2_e9").max() - c("mid2_e9").min(), tenor_e3=c("tenor_e3").last())
         .with_columns(has_moved=c("range") >= 2 * MOVED_TICKS * tick_e9(c("tenor_e3")))
     )
     movers = ranges.group_by("tick").agg(movers=c("has_moved").sum(), quoted=pl.len())
-    unchanged = c("tick") - c("run_start") >= UNCHANGED_MINUTES * MINUTE_SECONDS
+    unchanged = c("mid2_e9").is_not_null() & (c("tick") - c("run_start") >= UNCHANGED_MINUTES * MINUTE_SECONDS)
     is_move = (c("movers") >= LEAST_MOVERS) & (100 * c("movers") >= MOVERS_PERCENT * c("quoted"))
     run = [*own, "run"]
     return (
         ends.join(movers, on="tick", how="left", maintain_order="left")
-        .with_columns(then=c("run_start").max().over(own))
         .group_by(run, maintain_order=True)
         .agg(
             since=c("tick").filter(unchanged & is_move).min(),

@@ -46,7 +46,10 @@ class Excess(Window):
         return self.issues.ticks(tiers, after, upto)
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
-        """A row a tick and tenor of which any issue says something."""
+        """A row a tick and tenor of which any issue says something.
+
+        It is absent while there is nothing to compare: no issue on the run, or none off it.
+        """
         known = at.rows(self.issues).filter(c("tenor_e3").is_not_null(), c("on_the_run").is_not_null())
         spread = pl.when(~c("blind")).then(SPREAD_32NDS)
         # On the day of a roll two say they are on the run: the newer one is.
@@ -67,9 +70,11 @@ class Excess(Window):
                 off_count=is_off.sum(),
                 off_silent=(is_off & c("is_silent")).sum(),
             )
-            .filter("speaks", (c("on_count") > 0) & (c("off_count") > 0) | c(IS_OVER))
+            .filter("speaks")
             .with_columns(
-                blind=(c("on_silent").fill_null(value=False) | (2 * c("off_silent") > c("off_count"))) & ~c(IS_OVER),
+                blind=(c("on_silent").fill_null(value=False) | (2 * c("off_silent") > c("off_count")))
+                & (c("on_count") > 0)
+                & (c("off_count") > 0),
                 is_partial=c("off_silent") > 0,
             )
             .select(*ROW_COLUMNS, *_EXCESS)

@@ -41,10 +41,14 @@ class TwoSided(Window):
     expected: tuple[str, ...]
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
-        """The ticks of the issues, ends of freshness and of patience with a silence."""
+        """The ticks of the issues, ends of freshness and of patience with a silence, and the begin of a next session.
+
+        Who was silent at the end of a session may be so at the begin of the next: no quote would come to say it.
+        """
         lives = quoted_lives(tiers)
         tired = _silent_after(tiers)
-        ends = [lives.filter(c("then") > c("fresh_until"))["fresh_until"], tired]
+        begins = sessions(tiers.calendar, lives["since"].alias("tick"))["next_start"]
+        ends = [lives.filter(c("then") > c("fresh_until"))["fresh_until"], tired, begins]
         every = pl.concat([each.drop_nulls().alias("tick") for each in ends])
         own = every.filter(every.is_between(after, upto, closed="right"))
         return pl.concat([self.issues.ticks(tiers, after, upto), own]).unique().sort()
@@ -90,7 +94,9 @@ class TwoSided(Window):
 
 def _silent_after(tiers: Tiers) -> pl.Series:
     """The ticks at which patience with the silence after a quote of an on-the-run ends."""
-    since = quoted_lives(tiers).filter("on_the_run", c("then") - c("since") > SILENCE_SECONDS)["since"].alias("tick")
+    # A quote that does not say on or off the run may be of an issue that said it in another partition.
+    may_be_on = c("on_the_run").fill_null(value=True)
+    since = quoted_lives(tiers).filter(may_be_on, c("then") - c("since") > SILENCE_SECONDS)["since"].alias("tick")
     days = sessions(tiers.calendar, since)
     return days.select(tick=due_after(c("tick"), pl.lit(SILENCE_SECONDS)))["tick"]
 
@@ -123,9 +129,11 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:
             thresholds=(
                 ThresholdRow(
                     "all", pl.lit(value=True), "all expected issues",
-                    "One issue in ten without a market is more than a quiet hour shows; three in ten is a strike.",
+                    "One issue in ten without a market is more than a quiet hour shows; three in ten is a strike. It is "
+                    "left after five minutes: a copy of an earlier day, all of whose quotes have two sides, is found "
+                    "in three.",
                     calm=1.0, warning=Edge(0.90, 0.95), critical=Edge(0.70, 0.85), low_is_bad=True,
-                    hold_in=Hold(seconds=2 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=2 * SECONDS_PER_MINUTE),
+                    hold_in=Hold(seconds=2 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=5 * SECONDS_PER_MINUTE),
                 ),
             ),
         ),
