@@ -166,7 +166,10 @@ class TestWrong:
             ("[history]\nspeed = nan", "FILE, line 2: history.speed: "),
             ("[history]\nspeed = inf", "FILE, line 2: history.speed: Input should be a finite number"),
             ("[history]\nfirst = '03/01/2020'", "FILE, line 2: history.first: Input should be a valid date"),
-            ("[history]\nname = 'nix'", "FILE, line 1: history: no history is called 'nix'; there is repo-2018-2025, treasury-2019-2020"),
+            (
+                "[history]\nname = 'nix'",
+                "FILE, line 1: history: no history is called 'nix'; there is repo-2018-2025, treasury-2019-2020",
+            ),
             (
                 "[http]\n[history]\nfirst = 2020-01-03\nlast = 2020-01-02",
                 "FILE, line 2: history: the last day, 2020-01-02, is before the first, 2020-01-03",
@@ -292,7 +295,9 @@ class TestWrong:
         assert said == "history.speed: Input should be greater than 0"
 
     def test_without_a_file_the_setting_is_named(self) -> None:
-        with pytest.raises(ConfigError, match=r"^history: no history is called 'nix'; there is repo-2018-2025, treasury-2019-2020$"):
+        with pytest.raises(
+            ConfigError, match=r"^history: no history is called 'nix'; there is repo-2018-2025, treasury-2019-2020$"
+        ):
             load(flags={"history": {"name": "nix"}})
 
 

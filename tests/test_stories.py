@@ -91,7 +91,7 @@ def test_all_at_once_is_all_of_it() -> None:
     ("make", "said"),
     [
         (lambda: scenario_story("nix"), "no scenario is called 'nix'; there is calm, treasury-crunch, repo-squeeze"),
-        (lambda: history_story("1929"), "no history is called '1929'; there is repo-2018-2025"),
+        (lambda: history_story("1929"), "no history is called '1929'; there is repo-2018-2025, treasury-2019-2020"),
         (
             lambda: history_story(HISTORY, date(2020, 2, 2), date(2020, 1, 1)),
             "the story would end before it begins: 2020-02-02 is after 2020-01-01",

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cache
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+import polars as pl
 
 from monitor.calendar import NEW_YORK, MarketCalendar
 from monitor.engine.decode import Decoder
-from monitor.engine.tiers import TierStore
+from monitor.engine.tiers import BASELINE, TierStore
 from monitor.sources.base import RawBatch
 from monitor.streams import MICROSECONDS_PER_SECOND
 
@@ -53,6 +56,20 @@ MOMENTS: Final = tuple(
         "16:30", "16:59:58", "17:00", "18:00", "23:59:58",
     )
 )  # fmt: skip
+
+
+GROUPS: Final = (
+    "2000 on",
+    "10000 on",
+    "10000 off",
+    "30000 on",
+    "30000 off",
+    "7000 off",
+    "5000 on",
+    "UST-10Y",
+    "912810SH2",
+)
+"""Of the issues of `quote_logs`; some of the groups that they can be in have no baseline."""
 
 
 def new_york_us(day: date, moment: time = time()) -> int:
@@ -113,9 +130,39 @@ def decoded(log: Log) -> list[list[Decoded]]:
     return partitions
 
 
+@cache
+def made_baselines() -> pl.DataFrame:
+    """Baselines, always the same and of all sorts, of the days of `SCENES`.
+
+    Of fewer sessions than are wanted, or of just as many, for spread and depth alike or not; without a deviation,
+    without depth, without spread; some half-hours and groups are missing.
+    """
+    random, rows = Random(20), []
+    for day in sorted({day for scene in SCENES for day in scene if CALENDAR.session(day)}):
+        for half_hour in range(20):
+            for group in GROUPS:
+                if random.random() < 0.1:
+                    continue
+                sessions, depth_sessions = random.choice(
+                    [(20, 20), (10, 10), (9, 9), (9, 10), (10, 9), (20, 0), (0, 20)]
+                )
+                median = random.choice([1 / 8, 0.25, 0.5, 1.0, 2.75]) if sessions else None
+                deviation = random.choice([0.0, 0.0, 1 / 16, 0.3, 1.5]) if sessions else None
+                depth = random.choice([0.0, 2.0, 15.25, 100.0, 250.0]) if depth_sessions else None
+                rows.append((day, half_hour, group, sessions, median, deviation, depth_sessions, depth))
+    return pl.DataFrame(rows, BASELINE, orient="row")
+
+
+def new_store() -> TierStore:
+    """A store that has heard nothing; it has `made_baselines`."""
+    store = TierStore(CALENDAR)
+    store.baselines = made_baselines()
+    return store
+
+
 def tiers_of(log: Log) -> Tiers:
     """The frames of a replay of the log: nothing had run before it was read."""
-    store = TierStore(CALENDAR)
+    store = new_store()
     for parts in decoded(log):
         store.add(parts, BEFORE_ALL)
     store.finish()

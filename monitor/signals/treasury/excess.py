@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import col as c
 
+from monitor.signals.end_of_day import EndOfDayExcess
 from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Signal, View, Window
 from monitor.signals.tenors import tenor_label
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, ThresholdRow
-from monitor.signals.treasury.measures import ISSUES, QUOTES_HELP, SEGMENT, SPREAD_32NDS
+from monitor.signals.treasury.measures import ISSUES, PRINTS_HELP, QUOTES_HELP, SEGMENT, SPREAD_32NDS
 
 if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
@@ -86,7 +87,7 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
 
     Example: 30-years off the run 5, 7 and 9 32nds wide beside an on-the-run of 1 are an excess of 6.
     """
-    is_30y = c("tenor") == "30y"
+    tenor, is_30y = {"tenor": tenor_label(c("tenor_e3"))}, c("tenor") == "30y"
     return (
         Signal(
             name="treasury_off_the_run_excess_32nds",
@@ -100,9 +101,9 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
                 "broke first; a difference, as a ratio has zero denominators"
             ),
             labels=("tenor",),
-            over=(View(Excess(ISSUES), {"tenor": tenor_label(c("tenor_e3"))}),),
+            over=(View(Excess(ISSUES), tenor), View(EndOfDayExcess(), tenor)),
             value=c("off_32nds") - c("on_32nds"),
-            window_help=QUOTES_HELP,
+            window_help=f"{QUOTES_HELP}; {PRINTS_HELP}",
             thresholds=(
                 ThresholdRow(
                     "30y", is_30y, "the 30-year",

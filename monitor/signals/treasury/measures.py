@@ -10,6 +10,7 @@ from polars import col as c
 from monitor import streams
 from monitor.engine.bars import treasury as bars
 from monitor.engine.bars.quotes import area, length
+from monitor.signals.end_of_day import EndOfDay
 from monitor.signals.model import View
 from monitor.signals.quoted import ATTRIBUTES, FIVE_MINUTES, Issues, Quoted
 
@@ -21,6 +22,11 @@ ADRIAN: Final = (
 ISSUES: Final = Issues(FIVE_MINUTES)
 QUOTED: Final = Quoted(ISSUES)
 QUOTES: Final = View(QUOTED, {"instrument": c("instrument")}, attributes=ATTRIBUTES)
+PRINTS: Final = View(EndOfDay(), {"instrument": c("instrument")}, attributes=ATTRIBUTES)
+PRINTS_HELP: Final = (
+    "an end-of-day print stands until the next, at most to the end of the next session, and is blind if it repeats one "
+    "of the five sessions before"
+)
 QUOTES_HELP: Final = "5 minutes, in session; a quote stands 5 minutes on the run and 15 off it, and is blind after that"
 
 

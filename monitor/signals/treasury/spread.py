@@ -13,7 +13,7 @@ from polars import col as c
 from monitor import streams
 from monitor.signals.model import Signal
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, ThresholdRow
-from monitor.signals.treasury.measures import ADRIAN, QUOTES, QUOTES_HELP, SEGMENT, SPREAD_32NDS
+from monitor.signals.treasury.measures import ADRIAN, PRINTS, PRINTS_HELP, QUOTES, QUOTES_HELP, SEGMENT, SPREAD_32NDS
 
 if TYPE_CHECKING:
     from monitor.signals.treasury.parameters import TreasuryParameters
@@ -81,9 +81,9 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
             formula="time-weighted mean of 32 * (ask - bid), uncrossed quotes of two sides",
             source=ADRIAN,
             labels=("instrument",),
-            over=(QUOTES,),
+            over=(QUOTES, PRINTS),
             value=SPREAD_32NDS,
-            window_help=QUOTES_HELP,
+            window_help=f"{QUOTES_HELP}; {PRINTS_HELP}",
             thresholds=_spread_rows(),
             freezes=c("level") > 0,
         ),

@@ -67,7 +67,7 @@ class TwoSided(Window):
                 listed=(is_awaited & c("instrument").is_in(list(self.expected))).sum(),
                 two_sided=(is_awaited & c("is_two_sided") & ~c("is_stale")).sum(),
                 newest_us=heard.max(),
-                is_partial=(is_awaited & c("is_stale")).any(),
+                stale=(is_awaited & c("is_stale")).sum(),
                 any_fresh=(is_awaited & c("is_fresh")).any(),
             )
             .join(days.drop("value_date"), on="tick", how="left", maintain_order="left")
@@ -87,7 +87,11 @@ class TwoSided(Window):
                 is_open=(c("tick") < c("session_end")).fill_null(value=False),
             )
             .filter(c("known") > 0)
-            .with_columns(c("blind") & c("is_open"))
+            # Of an issue that repeats itself nobody knows whether it has a market: of a few the rest still says enough.
+            .with_columns(
+                blind=(c("blind") | (2 * c("stale") > c("expected"))) & c("is_open"),
+                is_partial=c("stale") > 0,
+            )
             .select(*ROW_COLUMNS, IS_PARTIAL, "is_open", "expected", "two_sided")
         )
 
@@ -129,9 +133,9 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:
             thresholds=(
                 ThresholdRow(
                     "all", pl.lit(value=True), "all expected issues",
-                    "One issue in ten without a market is more than a quiet hour shows; three in ten is a strike. It is "
-                    "left after five minutes: a copy of an earlier day, all of whose quotes have two sides, is found "
-                    "in three.",
+                    "One issue in ten without a market is more than a quiet hour shows; three in ten is a strike. It "
+                    "is left after five minutes: a copy of an earlier day, whose quotes all have two sides, is found in "
+                    "three.",
                     calm=1.0, warning=Edge(0.90, 0.95), critical=Edge(0.70, 0.85), low_is_bad=True,
                     hold_in=Hold(seconds=2 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=5 * SECONDS_PER_MINUTE),
                 ),
