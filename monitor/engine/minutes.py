@@ -81,9 +81,14 @@ class Minutes:
             if begin is not None and self._until is not None:
                 needed = begin - KEPT_SECONDS
                 self._until = min(max(self._until, needed - needed % MINUTE_SECONDS), max(last, self._until))
+        else:
+            self._until = None  # nothing stands any more: the next bar begins anew
         while self._until is not None and self._until < last:
             end = min(last, self._until + _LONGEST_CLIMB)
             self._sum(self._until, end)
+            first = self._bars["second"].min()
+            if isinstance(first, int) and first > end:
+                end = min(last, first - first % MINUTE_SECONDS)  # nothing stands any more before that
             self._until = end
         if begin is not None:
             self._forget_before(begin - KEPT_SECONDS)

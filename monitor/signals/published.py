@@ -37,7 +37,7 @@ WHOLE_VOLUME_PERCENT: Final = 70
 REPEATED_REACH: Final = 5
 """A benchmark is compared with so many prints before it, to find a copy of one of them."""
 REPEATED_MOVE_E6: Final = 30_000
-"""3 bp: where none of those prints lies farther away, equal days are no wonder: eight in 6.8 years, all of them calm."""
+"""3 bp: where none of those prints lies so far away equal days are no wonder: eight in 6.8 years, all of them calm."""
 
 PERCENTILES: Final = ("p1_e6", "p25_e6", "p75_e6", "p99_e6")
 PUBLISHED_COLUMNS: Final = (

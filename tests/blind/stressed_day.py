@@ -67,7 +67,9 @@ def _trades(instrument: str, begin_us: int, end_us: int) -> Log:
         # Two fifths pay much more, and little was traded before: the day's quartiles do not come together again.
         tail = 120 if ts_us >= STRESS and random.random() < 0.4 else 0
         volume = 1.5 if ts_us >= STRESS else 0.02
-        log.append(trade_event(instrument, ts_us, round(2.10 + (bp + tail + random.randrange(3)) / 100, 4), volume))
+        rate = round(2.10 + (bp + tail + random.randrange(3)) / 100, 4)
+        # With the producer's id a trade that comes again counts once; without it nobody could tell.
+        log.append(trade_event(instrument, ts_us, rate, volume, id=f"{instrument} {ts_us}"))
     return log
 
 

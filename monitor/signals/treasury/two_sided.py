@@ -134,8 +134,8 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:
                 ThresholdRow(
                     "all", pl.lit(value=True), "all expected issues",
                     "One issue in ten without a market is more than a quiet hour shows; three in ten is a strike. It "
-                    "is left after five minutes: a copy of an earlier day, whose quotes all have two sides, is found in "
-                    "three.",
+                    "is left after five minutes: a copy of an earlier day, whose quotes all have two sides, is found "
+                    "in three.",
                     calm=1.0, warning=Edge(0.90, 0.95), critical=Edge(0.70, 0.85), low_is_bad=True,
                     hold_in=Hold(seconds=2 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=5 * SECONDS_PER_MINUTE),
                 ),
