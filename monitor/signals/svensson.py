@@ -5,7 +5,7 @@ and Interpreting Forward Interest Rates, NBER Working Paper 4871, 1994) is fitte
 to ten years left, with weights of one over the duration; the root mean square of the yields' distances from it, over
 those with one to ten years left, says how little capital there is to trade the distances away.
 
-The fit is a function of its inputs alone. It starts from fixed values, never from an earlier fit: five descents by
+The fit is a function of its inputs alone. It starts from fixed values, never from an earlier fit: three descents by
 Levenberg-Marquardt, which is quick but in QuantLib minimises fourth powers, and from the best of them the simplex,
 which minimises squares, until a further round no longer matters.
 """
@@ -53,8 +53,6 @@ _PLAIN, _HUMPED = (0.03, -0.01, 0.0, 0.0), (0.03, 0.0, 0.01, 0.01)
 _STARTS: Final = (
     (*_PLAIN, 0.5, 0.15),
     (*_PLAIN, 1.5, 0.3),
-    (*_PLAIN, 0.2, 0.05),
-    (*_PLAIN, 1.0, 2.5),
     (*_HUMPED, 0.5, 0.15),
 )
 """Svensson's parameters in QuantLib's order: long rate, short less long, two humps; and the decay of each, a year."""

@@ -88,7 +88,9 @@ class Plain:
             return None
         if tick == session[1]:
             return False, False, None
-        now = self.quoted.get(tick - 60, {})
+        now: dict[str, Quote] = {}
+        for minute in range(tick - 300, tick, 60):
+            now |= self.quoted.get(minute, {})
         present = {issue for issue, quote in now.items() if self.is_measured(quote, day)}
         missing = len(seen - present)
         if len(seen) >= FEW and (missing > len(seen) / 10 or len(present) < FEW):
@@ -182,7 +184,7 @@ def last_values(rows: list[Any]) -> dict[int, tuple[float | None, bool, bool]]:
     return {row["tick"]: (row["value"], row["blind"], row["is_partial"]) for row in found.iter_rows(named=True)}
 
 
-def test_the_value_is_the_noise_of_the_mids_at_the_end_of_the_fifth_minute() -> None:
+def test_the_value_is_the_noise_of_the_last_mids_of_five_minutes() -> None:
     calm, wild = quotes(CALM, COUNT), quotes(CALM, COUNT, 9)
     values = last_values(standing(calm, FIRST, 9) + standing(wild, FIRST + 9 * 60, 2))
     first, second = values[FIRST + 300], values[FIRST + 600]
@@ -210,9 +212,9 @@ def test_a_tenth_may_be_missing_and_says_so_and_more_is_blind() -> None:
     values = last_values(
         standing(some, FIRST, 1) + standing(some[4:], FIRST + 60, 9) + standing(some[5:], FIRST + 600, 5)
     )
-    for tick in (FIRST + 300, FIRST + 600):
-        assert values[tick][0] is not None
-        assert values[tick][1:] == (False, True)
+    assert values[FIRST + 300][1:] == (False, False)  # one minute of the five is enough
+    assert values[FIRST + 600][0] is not None
+    assert values[FIRST + 600][1:] == (False, True)
     assert values[FIRST + 900] == (None, True, True)
 
 
@@ -249,7 +251,8 @@ def test_it_is_made_of_quotes_as_they_come() -> None:
     assert values["tick"][:4].to_list() == [at(moment) for moment in ("09:05", "09:10", "09:15", "09:20")]
     assert values["value"][0] == pytest.approx(0, abs=0.1)
     assert values["value"][0] == values["value"][1] == values["value"][2]
-    assert values["blind"][:4].to_list() == [False, False, False, True]  # a quote stands for 15 minutes
+    # A quote stands for 15 minutes, and its last mid counts for the five that it ends in.
+    assert values["blind"][:5].to_list() == [False, False, False, False, True]
 
 
 def test_the_curve_is_for_the_desk() -> None:

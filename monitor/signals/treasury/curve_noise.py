@@ -16,14 +16,15 @@ from monitor.signals.model import IS_PARTIAL, ROW_COLUMNS, Signal, View, Window,
 from monitor.signals.sessions import sessions
 from monitor.signals.svensson import FEWEST, curve_noise_bp, is_fitted, is_measured
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
+from monitor.signals.treasury.measures import ISSUES, SEGMENT
 
 if TYPE_CHECKING:
     from monitor.calendar import MarketCalendar
     from monitor.engine.tiers import Tiers
     from monitor.signals.model import Evaluation
+    from monitor.signals.quoted import Issues
     from monitor.signals.treasury.parameters import TreasuryParameters
 
-SEGMENT: Final = "treasury"
 EVERY_SECONDS: Final = 5 * SECONDS_PER_MINUTE
 UNITS_PER_BP: Final = 1_000_000_000
 """The noise is carried as an integer of 1e-9 bp: what a fit gives is equal to that, not to the bit."""
@@ -37,11 +38,16 @@ _QUOTE: Final = ("coupon_e6", "maturity", "mid2_e9")
 
 @dataclass(frozen=True)
 class CurveNoise(Window):
-    """The mids that stand at the end of every fifth minute of a session, against the curve fitted to them.
+    """The last mids of every five minutes of a session, against the curve fitted to them.
 
     Columns: `noise_e9` (Int64, 1e-9 bp; null: absent), and `is_partial`: an issue with one to ten years left that had
     a mid earlier in the session has none now, so the noise of the others may be too low, but hardly too high.
+
+    Attributes:
+        issues: says whose quotes are stale.
     """
+
+    issues: Issues = ISSUES
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """Multiples of 300 s, from the session's first mid to its end, and the end itself."""
@@ -60,8 +66,13 @@ class CurveNoise(Window):
         asked = at_minutes(at.tiers.calendar, at.ticks, EVERY_SECONDS)
         if asked.is_empty():
             return pl.DataFrame(schema=ROW_COLUMNS | NOISE_COLUMNS)
-        quoted = _quoted(at.tiers).with_columns(tick=c("minute") + SECONDS_PER_MINUTE)
+        # The last mid of five minutes: a quote that has lost a side for a moment is not lost.
+        quoted = _quoted(at.tiers).with_columns(tick=(c("minute") // EVERY_SECONDS + 1) * EVERY_SECONDS)
         quoted = quoted.filter(c("tick").is_in(asked["tick"].implode()) & (c("tick") < c("session_end")))
+        quoted = quoted.sort("minute", "instrument").unique(["tick", "instrument"], keep="last", maintain_order=True)
+        # What repeats itself says nothing of the market: it is as good as missing.
+        stale = at.rows(self.issues).filter("is_stale").select("tick", "instrument")
+        quoted = quoted.join(stale, on=["tick", "instrument"], how="anti", maintain_order="left")
         present = quoted.group_by("tick").agg(present=c("is_measured").sum().cast(pl.Int64))
         # How many were there at any minute of the session so far, now or not.
         so_far = (
@@ -161,7 +172,7 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
             labels=(),
             over=(View(CurveNoise(), {}),),
             value=divided(c("noise_e9"), UNITS_PER_BP),
-            window_help="the mids at the end of every fifth minute, in session; absent below 30 issues, blind when "
+            window_help="every five minutes the last mids of them, in session; absent below 30 issues, blind when "
             "more than a tenth of the session's have none, or fewer than 30 are left",
             thresholds=(
                 ThresholdRow(
