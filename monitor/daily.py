@@ -9,11 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
+import structlog
 from polars import col as c
 
 from monitor.engine.retention import BASELINES, DISTURBANCES
 from monitor.engine.tiers import BASELINE
-from monitor.signals.baselines import DISTURBED, FROZEN_SESSIONS, MEAN, SESSIONS, baselines_of, means_of
+from monitor.signals.baselines import (
+    DISTURBED,
+    FROZEN_SESSIONS,
+    LEAST_SESSIONS,
+    MEAN,
+    SESSIONS,
+    baselines_of,
+    means_of,
+)
 from monitor.signals.sessions import sessions
 from monitor.signals.treasury.measures import DEPTH_MUSD, SPREAD_32NDS
 
@@ -28,6 +37,8 @@ if TYPE_CHECKING:
 
 _OPENED, _STANDING, _SEEN = "daily_opened", "daily_standing", "daily_seen"
 """The states."""
+
+_log = structlog.get_logger(__name__)
 
 _KEPT_BASELINES: Final = 3
 """Sessions whose baselines stay at hand: no tick reads those of an earlier session than its own."""
@@ -92,6 +103,9 @@ class DailyValues:
         self._take_periods(session)
         made = baselines_of(self._means, self._disturbed, session, self._calendar)
         self._opened = session
+        longest = made["sessions"].max()
+        if not isinstance(longest, int) or longest < LEAST_SESSIONS:
+            _log.info("baselines are warming up", session=str(session), sessions=longest or 0, wanted=LEAST_SESSIONS)
         if made.height:
             self._new[BASELINES].append(made)
             self._keep_baselines([self._store.baselines, made])

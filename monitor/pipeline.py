@@ -41,7 +41,7 @@ BEFORE_EVERY_TICK: Final = -(1 << 62)
 TICKS_AT_ONCE: Final = 3_600
 """How many ticks are evaluated in one go: bounds the memory of a replay; the result does not depend on it."""
 
-_VALUES_AT_ONCE: Final = 300_000
+VALUES_AT_ONCE: Final = 300_000
 """So many values of a signal at most: of many issues fewer ticks are evaluated in one go."""
 
 IDLE_RELEASE_US: Final = 10 * MICROSECONDS_PER_SECOND
@@ -172,7 +172,7 @@ class Pipeline:
             upto: the newest tick to run.
             ending: the date of the session that ends there, if one does.
         """
-        at_once = max(1, min(self._ticks_at_once, _VALUES_AT_ONCE // max(1, self._store.series_count)))
+        at_once = max(1, min(self._ticks_at_once, VALUES_AT_ONCE // max(1, self._store.series_count)))
         for first in range(0, max(ticks.len(), 1), at_once):
             some = ticks.slice(first, at_once)
             rest = ticks.len() - first - some.len()

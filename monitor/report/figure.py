@@ -30,9 +30,9 @@ PANEL_HEIGHT: Final = 170
 # The picture is bounded, whatever the replay's length.
 MAX_LINES: Final = 12
 """Of more label sets a panel shows those that went farthest to the bad side, and its title says so."""
-MAX_POINTS: Final = 1_600
+MAX_POINTS: Final = 1_200
 """All lines of a panel together have at most so many."""
-MAX_BANDS: Final = 300
+MAX_BANDS: Final = 150
 """A band is at least this part of the time axis wide, and so is the space between two."""
 
 

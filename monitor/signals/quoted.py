@@ -150,20 +150,22 @@ def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
     the newest quote that has them.
     """
     key = ["tick", "instrument"]
+    # A partition that was not heard of yet has no say, or what comes later would show.
+    rows = rows.filter("is_known")
     if rows.select("instrument", "partition").unique().height > rows["instrument"].n_unique():
         rows = (
             rows.sort(*key, "last_us", "partition")
             .group_by(key, maintain_order=True)
             .agg(
                 c(_SUMS).sum(),
-                c("speaks", "is_known", "is_fresh", "is_two_sided").any(),
+                c("speaks", "is_fresh", "is_two_sided").any(),
                 c("blind", IS_OVER).all(),
                 c("last_us").max(),
                 c("value_date").first(),
                 c([*ATTRIBUTES, *_TERMS]).drop_nulls().last(),
             )
         )
-    rows = rows.filter("is_known", ~c(IS_OVER) | c("speaks")).with_columns(blind=c("blind") & ~c(IS_OVER))
+    rows = rows.filter(~c(IS_OVER) | c("speaks")).with_columns(blind=c("blind") & ~c(IS_OVER))
     return rows.with_columns(is_stale=pl.lit(value=False)).select(*ROW_COLUMNS, *ISSUE_COLUMNS).sort(key)
 
 
@@ -183,7 +185,7 @@ def quoted_lives(tiers: Tiers) -> pl.DataFrame:
 
     Adds `since` (the tick that first sees it), `then` (the tick that sees the next one), `due` (the tick at which
     patience with the silence after it ends and the issue goes blind; null if the next bar comes first), `upto` (the
-    last tick before the next bar is seen, and not after `due`), and `retires` (the tick at which an issue that was
+    last tick before the next bar is seen, and not after `due` or `retires`), and `retires` (the tick at which an issue that was
     not quoted any more is retired; null if the next bar comes first), and `fresh_until` (the tick at which it is no
     longer fresh, whatever comes).
     """
@@ -203,7 +205,7 @@ def _with_lives(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
     )
     then = c("since").shift(-1).over(series).fill_null(EVER)
     return bars.with_columns(*lives, then=then).with_columns(
-        upto=pl.min_horizontal(c("then") - 1, "due"),
+        upto=pl.min_horizontal(c("then") - 1, "due", "retires"),
         due=pl.when(c("due") < c("then")).then("due"),
         retires=pl.when(c("retires") < c("then")).then("retires"),
     )
