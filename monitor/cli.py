@@ -462,7 +462,7 @@ def _signal_table(each: Signal) -> Table:
     table.add_column(style="bold", width=10)
     table.add_column()
     for name, text in (
-        ("tells", each.help), ("formula", each.formula), ("labels", ", ".join(each.labels)),
+        ("tells", each.help), ("formula", each.formula), ("labels", ", ".join(each.labels) or "none"),
         ("window", each.window_help), ("source", each.source),
     ):  # fmt: skip
         table.add_row(name, text)

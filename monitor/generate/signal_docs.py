@@ -28,7 +28,7 @@ def _section(signal: Signal) -> str:
     facts = [
         ("formula", f"`{signal.formula}`"),
         ("unit", signal.unit),
-        ("labels", ", ".join(f"`{label}`" for label in signal.labels)),
+        ("labels", ", ".join(f"`{label}`" for label in signal.labels) or "none"),
         ("window", signal.window_help),
         ("segment", signal.segment + (" (a headline of it)" if signal.headline else "")),
         ("alert", f"`{signal.alert}`" if signal.thresholds else "none: shown only"),

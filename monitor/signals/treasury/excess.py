@@ -107,7 +107,7 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
             thresholds=(
                 ThresholdRow(
                     "30y", is_30y, "the 30-year",
-                    "It stood below 1 before March 2020, and between 6 and 26 from 2020-03-09 to 04-08.",
+                    "By end-of-day quotes at most 1.5 before 2020-03-09, and 6 to 24 from then to 04-09.",
                     calm=0.5, warning=Edge(3.5, 3.0), critical=Edge(6.0, 4.0),
                     hold_in=Hold(seconds=10 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=30 * SECONDS_PER_MINUTE),
                 ),
