@@ -80,7 +80,7 @@ class TestSignals:
         facts = dict(rows_of(text, f"## `{signal.name}`"))
         assert facts["formula"] == f"`{signal.formula}`"
         assert facts["unit"] == signal.unit
-        assert facts["labels"] == ", ".join(f"`{label}`" for label in signal.labels)
+        assert facts["labels"] == (", ".join(f"`{label}`" for label in signal.labels) or "none")
         assert facts["window"] == signal.window_help
         assert facts["source"] == signal.source
         assert signal.segment in facts["segment"]

@@ -83,7 +83,8 @@ class Evaluator:
         quiet = self._quiet(values, sets)
         ranks = sets.select("key", "rank")
         # As the sinks get them: by tick, signal, labels and value date.
-        loud = loud.join(ranks, on="key", how="left", maintain_order="left").sort("tick", "rank", "value_date")
+        loud = loud.join(ranks, on="key", how="left", maintain_order="left")
+        loud = loud.sort("tick", "rank", "value_date", maintain_order=True)
         transitions = self._teller.tell(loud.drop("rank"), quiet, self._standing)
         newest = pl.concat([self._standing, loud.filter("is_newest"), quiet], how="diagonal")
         self._standing = newest.select(self._standing.columns).unique("key", keep="last", maintain_order=True)
@@ -340,8 +341,10 @@ class Evaluator:
             stood, on=[*version, "level", "blind"], how="left", nulls_equal=True, maintain_order="left"
         ).with_columns(still=c("still").fill_null(value=False) & c("is_mute"))
         self._remember(folded)
+        # What a mute version stands in front of is kept for the levels, and not told.
+        is_hidden = ~c("is_mute") & c("is_mute").any().over(version)
         told = folded.filter(
-            ~c("same").fill_null(value=False) | c("is_touched").fill_null(value=False) | c("is_newest")
+            ~c("same").fill_null(value=False) | c("is_touched").fill_null(value=False) | c("is_newest"), ~is_hidden
         )
         known_so = c("same") & c("known").fill_null(value=False)
         return self._marked(told, is_step=~(known_so | c("still")), is_retold=True)

@@ -253,6 +253,18 @@ class TestPublishedValues:
         steps = steps_of(run({PRINTED.name: values}, [OPEN + 9 * 3_600]))
         assert steps.select("value", "level").rows() == [(9.0, 2), (None, 2), (6.0, 2), (1.0, 0)]
 
+    def test_a_revision_that_turns_out_to_be_no_sound_data_is_told_blind_and_nothing_after_it(self) -> None:
+        """Of many, as their order among equals is nobody's promise."""
+        names = [f"N{n:02}" for n in range(60)]
+        values = [at(0, 2, 5.0, who=name) for name in names]
+        values += [at(1, 2, None, blind=True, who=name) for name in names]
+        everyone = ThresholdRow("all", pl.lit(value=True), "all", "", warning=Edge(4, 2))
+        output = advance_all(signal("printed_bp", everyone), values)
+        after: dict[str, list[str]] = {}
+        for transition in output.transitions:
+            after.setdefault(transition.labels["instrument"], []).append(transition.after)
+        assert after == dict.fromkeys(names, ["warning", "blind"])
+
     def test_a_revision_is_no_new_print(self) -> None:
         """Two prints in: the second version of the first print is still the first."""
         twice = ThresholdRow("all", pl.lit(value=True), "all", "", warning=Edge(4, 2), hold_in=Hold(prints=2))
