@@ -51,7 +51,7 @@ class Window(ABC):
 
     Attributes:
         by_print: its rows are published values, one a value date, and a later row of the same value date is a
-            revision; otherwise a row stands from its tick to the next.
+            revision, and it has rows at its own ticks only; otherwise a row stands from its tick to the next.
     """
 
     by_print: ClassVar[bool] = False
@@ -184,6 +184,7 @@ class Evaluation:
     def __init__(self, tiers: Tiers, ticks: pl.Series) -> None:
         self.tiers, self.ticks = tiers, ticks
         self._rows: dict[Window, pl.DataFrame] = {}
+        self._is_due: dict[Window, bool] = {}
 
     def rows(self, window: Window) -> pl.DataFrame:
         """The window's rows at these ticks."""
@@ -191,20 +192,37 @@ class Evaluation:
             self._rows[window] = window.rows(self)
         return self._rows[window]
 
+    def _is_tick(self, window: Window) -> bool:
+        """Whether a window may have rows at these ticks that it has at its own ticks only."""
+        if window not in self._is_due:
+            after, upto = (self.ticks[0] - 1, self.ticks[-1]) if self.ticks.len() else (0, 0)
+            self._is_due[window] = not window.ticks(self.tiers, after, upto).is_empty()
+        return self._is_due[window]
+
     def values(self, signal: Signal) -> pl.DataFrame:
         """The signal's change points, as `evaluate` describes them."""
-        parts = [self._view(signal, view) for view in signal.over]
+        # At a live tick most windows have no row: each pass that is left out counts there.
+        parts = [part for view in signal.over if (part := self._view(signal, view)) is not None]
+        if not parts:
+            labels: dict[str, pl.DataType] = dict.fromkeys(signal.labels, pl.String())
+            return pl.DataFrame(schema=labels | VALUE_COLUMNS)
         return pl.concat(parts).sort("tick", "value_date", *signal.labels)
 
-    def _view(self, signal: Signal, view: View) -> pl.DataFrame:
+    def _view(self, signal: Signal, view: View) -> pl.DataFrame | None:
+        """The values of one of a signal's windows; None where it has no row."""
+        if view.window.by_print and not self._is_tick(view.window):
+            return None
+        rows = self.rows(view.window)
+        if rows.is_empty():
+            return None
         labels = {name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels}
         value = pl.when(~c("blind")).then(signal.value.cast(pl.Float64))
         attributes = {
             name: c(name) if name in view.attributes else pl.lit(None, kind) for name, kind in signal.attributes.items()
         }
-        seen = self.rows(view.window).filter(view.where)
+        seen = rows.filter(view.where)
         said = {name: c(name) if name in seen.columns else pl.lit(value=False) for name in (IS_PARTIAL, IS_OVER)}
-        rows = seen.select(
+        values = seen.select(
             **labels,
             **{name: c(name) for name in ROW_COLUMNS},
             **attributes,
@@ -213,7 +231,7 @@ class Evaluation:
             value=value,
         )
         row = pl.when(~c(IS_OVER)).then(signal.row)
-        return rows.with_columns(row=row).select(*signal.labels, *VALUE_COLUMNS)
+        return values.with_columns(row=row).select(*signal.labels, *VALUE_COLUMNS)
 
 
 def evaluate(signal: Signal, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
@@ -233,6 +251,10 @@ def evaluate(signal: Signal, tiers: Tiers, ticks: pl.Series) -> pl.DataFrame:
 
 def change_ticks(signals: Iterable[Signal], tiers: Tiers, after: int, upto: int) -> pl.Series:
     """The ticks in (after, upto] at which any of the signals may change: Int64, sorted, distinct."""
-    windows = {view.window for signal in signals for view in signal.over}
-    parts = [window.ticks(tiers, after, upto) for window in windows]
-    return pl.concat([pl.Series("tick", dtype=pl.Int64), *parts]).unique().sort()
+    windows = dict.fromkeys(view.window for signal in signals for view in signal.over)
+    ticks = pl.Series("tick", dtype=pl.Int64)
+    for window in windows:
+        ticks = pl.concat([ticks, window.ticks(tiers, after, upto)]).unique()
+        if ticks.len() == upto - after:
+            break  # every tick is one, as at nearly every second of a live run: no other window can add any
+    return ticks.sort()

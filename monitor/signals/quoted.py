@@ -70,6 +70,8 @@ class Issues(Window):
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """Ends of seconds with quotes, their leaving the window, ends of holds and stale spells, edges of sessions."""
+        if _is_quoted_second(tiers, after, upto):
+            return pl.Series("tick", [upto], pl.Int64)
         bars = quoted_lives(tiers)
         seen = bars["since"]
         # What stood to the end of its hold leaves the window later; that is no matter unless the issue is not blind.
@@ -93,7 +95,13 @@ class Issues(Window):
         days = days.filter(is_open() | (c("tick") == c("session_end")))
         if at.tiers.treasury_seconds.is_empty() or days.is_empty():
             return pl.DataFrame(schema=ROW_COLUMNS | ISSUE_COLUMNS)
-        standing = treasury.standing(quoted_lives(at.tiers))
+        # What was followed by another quote before the first window begins is in none of them.
+        first = int(days["tick"][0]) - self.span_seconds
+        if at.ticks.len() == 1:  # a live tick: all lives are not needed for it, nor were they for `ticks`
+            lives = _with_lives(_since(at.tiers.treasury_seconds, first), calendar)
+        else:
+            lives = quoted_lives(at.tiers).filter(c("then") >= first)
+        standing = treasury.standing(lives)
         grid = standing.codes.select("code").join(days, how="cross").sort("code", "tick")
         ends = standing.at(grid, (*ATTRIBUTES, *_TERMS, "last_us", "mid2_e9", "upto", "due", "fresh_until", "retires"))
         begin = pl.max_horizontal(c("tick") - self.span_seconds, "session_start")
@@ -143,6 +151,20 @@ class Quoted(Window):
         return at.rows(self.issues).filter("speaks").select(*ROW_COLUMNS, *QUOTED_COLUMNS)
 
 
+def _is_quoted_second(tiers: Tiers, after: int, upto: int) -> bool:
+    """Whether there is but one tick to look at, and it sees a second of a session with a quote: the usual live one."""
+    if upto - after != 1 or tiers.treasury_seconds["second"].max() != upto - 1:
+        return False
+    return not sessions(tiers.calendar, pl.Series("tick", [upto], pl.Int64)).filter(is_open()).is_empty()
+
+
+def _since(bars: pl.DataFrame, begin: int) -> pl.DataFrame:
+    """Bars, which are in the order of seconds, from `begin` on, and of each series the newest one before it."""
+    is_old = c("second") < begin
+    old = bars.filter(is_old).unique(list(treasury.SERIES), keep="last", maintain_order=True)
+    return pl.concat([old, bars.filter(~is_old)])
+
+
 def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
     """One row an instrument and tick: what is quoted in several partitions is weighted together.
 
@@ -185,8 +207,8 @@ def quoted_lives(tiers: Tiers) -> pl.DataFrame:
 
     Adds `since` (the tick that first sees it), `then` (the tick that sees the next one), `due` (the tick at which
     patience with the silence after it ends and the issue goes blind; null if the next bar comes first), `upto` (the
-    last tick before the next bar is seen, and not after `due` or `retires`), and `retires` (the tick at which an issue that was
-    not quoted any more is retired; null if the next bar comes first), and `fresh_until` (the tick at which it is no
+    last tick before the next bar is seen, and not after `due` or `retires`), `retires` (the tick at which an issue that
+    was not quoted any more is retired; null if the next bar comes first), and `fresh_until` (the tick at which it is no
     longer fresh, whatever comes).
     """
     return tiers.once("quoted lives", lambda: _with_lives(tiers.treasury_seconds, tiers.calendar))

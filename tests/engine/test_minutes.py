@@ -160,6 +160,10 @@ def mids(*log: Event) -> list[tuple[int, float | None]]:
 def test_a_quote_stands_for_five_minutes_on_the_run_and_for_fifteen_off_it() -> None:
     assert mids(quote(0)) == [(n, 100.5) for n in range(5)]
     assert mids(quote(0.000_001)) == [(n, 100.5) for n in range(5)]
+    minutes = Minutes()
+    minutes.add(bars_of([quote(0, on_the_run=False)]))
+    heights = [minutes.upto(NOON + n * 60, None)["mid2_e9"].count() for n in range(20)]
+    assert heights == [min(n, 15) for n in range(20)]
     assert mids(quote(59)) == [(n, 100.5) for n in range(5)]
     assert mids(quote(60)) == [(n, 100.5) for n in range(1, 6)]
     assert mids(quote(0, on_the_run=False)) == [(n, 100.5) for n in range(15)]

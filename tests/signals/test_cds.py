@@ -20,6 +20,9 @@ from tests.signals.quote_logs import name_event
 if TYPE_CHECKING:
     from tests.signals.events import Event, Log
 
+ROWS: Final = {"cds_spread_bp": {("ORCL", "5y"): None}}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 SPREAD: Final = next(signal for signal in CATALOGUE if signal.name == "cds_spread_bp")
 DAY: Final = date(2019, 9, 16)
 """A Monday."""

@@ -2,7 +2,8 @@
 
 The heart of it: `evaluate` gives the same bits for all ticks at once, for any pieces of them, and for one tick at a
 time on what was known then; and a live run, which reads a log as it comes, finds the same ticks and the same values as
-a replay of what it recorded. New signals are found by themselves; new streams want their events in the logs.
+a replay of what it recorded. New signals, and the `ROWS` of their own tests, are found by themselves; new
+streams want their events in the logs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import inspect
 import json
 import re
 import sys
+from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -273,56 +276,27 @@ def rows_of(signal: Signal, label_set: dict[str, Any]) -> list[str]:
     return [row.id for row in signal.thresholds if frame.select(row.applies).item()]
 
 
-ROWS: Final[dict[str, dict[tuple[Any, ...], str | None]]] = {
-    "treasury_spread_32nds": {
-        ("UST-2Y", 2_000, True): "on_the_run_2y",
-        ("UST-3Y", 3_000, True): "on_the_run_5y",
-        ("UST-5Y", 5_000, True): "on_the_run_5y",
-        ("UST-7Y", 7_000, True): "on_the_run_10y",
-        ("UST-10Y", 10_000, True): "on_the_run_10y",
-        ("UST-20Y", 20_000, True): "on_the_run_30y",
-        ("UST-30Y", 30_000, True): "on_the_run_30y",
-        ("912810SH2", 30_000, False): "off_the_run_30y",
-        ("912810SH3", 30_000, None): "off_the_run_30y",
-        ("912828XX0", 10_000, False): None,
-        ("912828XX1", None, True): None,
-        ("912828XX2", None, None): None,
-    },
-    "treasury_depth_musd": {("UST-2Y", 2_000, True): None},
-    "treasury_depth_drop_ratio": {("UST-2Y", 2_000, True): "all", ("912828XX2", None, None): "all"},
-    "treasury_spread_zscore": {("UST-2Y", 2_000, True): "all", ("912828XX2", None, None): "all"},
-    "treasury_off_the_run_excess_32nds": {("30y",): "30y", ("20y",): None, ("10y",): None},
-    "treasury_two_sided_ratio": {(): "all"},
-    "treasury_dispersion_32nds": {
-        ("UST-7Y", 7_000, True): "on_the_run_10y",
-        ("UST-10Y", 10_000, True): "on_the_run_10y",
-        ("912828XX0", 10_000, False): None,
-        ("UST-5Y", 5_000, True): None,
-        ("912828XX2", None, None): None,
-    },
-    "treasury_volatility_bp": {("UST-2Y",): None},
-    "treasury_price_impact_32nds": {("UST-2Y",): None},
-    "treasury_curve_noise_bp": {(): "curve"},
-    "treasury_slope_bp": {("30y-10y",): None, ("10y-2y",): None},
-    "treasury_yield_band_ratio": {("10y",): None},
-    "cds_spread_bp": {("ORCL", "5y"): None},
-    **{
-        name: {
-            ("SOFR", None): "benchmark",
-            ("TGCR", None): None,
-            ("GCF", None): None,
-            ("SOFR", "day"): "trades",
-            ("GC-ON", "day"): "trades",
-            ("GCF", "30m"): "trades",
-        }
-        for name in ("repo_spread_bp", "repo_tail_bp", "repo_dispersion_bp", "repo_corridor_bp", "repo_jump_bp")
-    },
-    "repo_wedge_bp": {("SOFR-TGCR", None): None, ("GCF-TRIPARTY", "day"): None},
-    "repo_specialness_bp": {("91282CAA1", "day"): "collateral", ("91282CAA1", "30m"): "collateral"},
-    "repo_volume_busd": {("SOFR", None): None, ("GC-ON", "day"): None},
-}
-"""By signal, the row that a label set (with its attributes behind) has; None: no thresholds. A new signal wants
-its rows here."""
+Rows = dict[tuple[Any, ...], str | None]
+
+
+def _rows() -> dict[str, Rows]:
+    """What the test modules of this folder say in their `ROWS`."""
+    found: dict[str, Rows] = {}
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path != Path(__file__) and "\nROWS" in path.read_text(encoding="utf-8"):
+            rows = import_module(f"tests.signals.{path.stem}").ROWS
+            assert not found.keys() & rows.keys(), f"{path.name} says again what another module says"
+            found |= rows
+    return found
+
+
+ROWS: Final = _rows()
+"""By signal, the threshold row that a label set (with its attributes behind) has; None: no thresholds."""
+
+
+def test_the_rows_are_those_of_the_catalogue() -> None:
+    """A new signal's own test module says in its `ROWS` which threshold row each of its label sets has."""
+    assert ROWS.keys() == {signal.name for signal in CATALOGUE}
 
 
 @each_signal

@@ -29,6 +29,9 @@ from tests.signals.test_svensson import CALM, DAY, Quote, quotes
 if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
 
+ROWS: Final = {"treasury_curve_noise_bp": {(): "curve"}}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 (SIGNAL,) = signals(TreasuryParameters())
 WINDOW: Final = CurveNoise()
 FEW: Final = 4

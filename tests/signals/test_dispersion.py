@@ -36,6 +36,17 @@ if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
     from tests.signals.events import Event, Log
 
+ROWS: Final = {
+    "treasury_dispersion_32nds": {
+        ("UST-7Y", 7_000, True): "on_the_run_10y",
+        ("UST-10Y", 10_000, True): "on_the_run_10y",
+        ("912828XX0", 10_000, False): None,
+        ("UST-5Y", 5_000, True): None,
+        ("912828XX2", None, None): None,
+    }
+}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 SIGNAL: Final = signals(TreasuryParameters())[0]
 SPAN, LEAST = 300, 60
 DAY: Final = date(2019, 9, 16)

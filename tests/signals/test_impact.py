@@ -32,6 +32,9 @@ from tests.signals.quote_logs import quote_event
 if TYPE_CHECKING:
     from tests.signals.events import Event, Log
 
+ROWS: Final = {"treasury_price_impact_32nds": {("UST-2Y",): None}}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 SIGNAL: Final = signals(TreasuryParameters())[0]
 DAY: Final = date(2019, 9, 16)
 """A Monday."""

@@ -28,6 +28,24 @@ if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
     from tests.signals.events import Log
 
+ROWS: Final = {
+    **{
+        name: {
+            ("SOFR", None): "benchmark",
+            ("TGCR", None): None,
+            ("GCF", None): None,
+            ("SOFR", "day"): "trades",
+            ("GC-ON", "day"): "trades",
+            ("GCF", "30m"): "trades",
+        }
+        for name in ("repo_spread_bp", "repo_tail_bp", "repo_dispersion_bp", "repo_corridor_bp", "repo_jump_bp")
+    },
+    "repo_wedge_bp": {("SOFR-TGCR", None): None, ("GCF-TRIPARTY", "day"): None},
+    "repo_specialness_bp": {("91282CAA1", "day"): "collateral", ("91282CAA1", "30m"): "collateral"},
+    "repo_volume_busd": {("SOFR", None): None, ("GC-ON", "day"): None},
+}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 SIGNALS: Final = {signal.name: signal for signal in CATALOGUE if signal.segment == "repo"}
 PAIRS: Final = ("repo_wedge_bp", "repo_specialness_bp")
 

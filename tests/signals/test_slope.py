@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
     from tests.signals.events import Event, Log
 
+ROWS: Final = {
+    "treasury_slope_bp": {("30y-10y",): None, ("10y-2y",): None},
+    "treasury_yield_band_ratio": {("10y",): None},
+}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 SLOPE, BAND = signals(TreasuryParameters())
 DAY: Final = date(2019, 9, 16)
 """A Monday."""

@@ -22,6 +22,27 @@ from tests.signals.quote_logs import quote_event
 if TYPE_CHECKING:
     from tests.signals.events import Event, Log
 
+ROWS: Final = {
+    "treasury_spread_32nds": {
+        ("UST-2Y", 2_000, True): "on_the_run_2y",
+        ("UST-3Y", 3_000, True): "on_the_run_5y",
+        ("UST-5Y", 5_000, True): "on_the_run_5y",
+        ("UST-7Y", 7_000, True): "on_the_run_10y",
+        ("UST-10Y", 10_000, True): "on_the_run_10y",
+        ("UST-20Y", 20_000, True): "on_the_run_30y",
+        ("UST-30Y", 30_000, True): "on_the_run_30y",
+        ("912810SH2", 30_000, False): "off_the_run_30y",
+        ("912810SH3", 30_000, None): "off_the_run_30y",
+        ("912828XX0", 10_000, False): None,
+        ("912828XX1", None, True): None,
+        ("912828XX2", None, None): None,
+    },
+    "treasury_depth_musd": {("UST-2Y", 2_000, True): None},
+    "treasury_depth_drop_ratio": {("UST-2Y", 2_000, True): "all", ("912828XX2", None, None): "all"},
+    "treasury_spread_zscore": {("UST-2Y", 2_000, True): "all", ("912828XX2", None, None): "all"},
+}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 FIGURES: Final = {"treasury_spread_32nds": "spread", "treasury_depth_musd": "depth"}
 SIGNALS: Final = {signal.name: signal for signal in CATALOGUE if signal.name in FIGURES}
 DAY: Final = date(2019, 9, 16)

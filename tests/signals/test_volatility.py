@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
     from tests.signals.events import Event, Log
 
+ROWS: Final = {"treasury_volatility_bp": {("UST-2Y",): None}}
+"""Which threshold row a label set has: read by `test_contract`."""
+
 SIGNAL: Final = signals(TreasuryParameters())[0]
 DAY: Final = date(2019, 9, 16)
 """A Monday."""

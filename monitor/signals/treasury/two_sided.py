@@ -41,20 +41,21 @@ class TwoSided(Window):
     expected: tuple[str, ...]
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
-        """The ticks of the issues, ends of freshness and of patience with a silence, and the begin of a next session.
+        """The ticks of the issues, ends of freshness and of patience with a silence, and begins of sessions.
 
-        Who was silent at the end of a session may be so at the begin of the next: no quote would come to say it.
+        At the begin what was quoted before counts, and who is silent then may stay so: no quote would come to say it.
         """
         lives = quoted_lives(tiers)
         tired = _silent_after(tiers)
-        begins = sessions(tiers.calendar, lives["since"].alias("tick"))["next_start"]
-        ends = [lives.filter(c("then") > c("fresh_until"))["fresh_until"], tired, begins]
+        days = sessions(tiers.calendar, lives["since"].alias("tick"))
+        begins = [days.filter(c("tick") <= c("session_start"))["session_start"], days["next_start"]]
+        ends = [lives.filter(c("then") > c("fresh_until"))["fresh_until"], tired, *begins]
         every = pl.concat([each.drop_nulls().alias("tick") for each in ends])
         own = every.filter(every.is_between(after, upto, closed="right"))
         return pl.concat([self.issues.ticks(tiers, after, upto), own]).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
-        """A row a tick in session; one that is absent at its end."""
+        """A row a tick in session; one that is absent at its end, unless it is silent: that it stays overnight."""
         known = at.rows(self.issues)
         days = sessions(at.tiers.calendar, at.ticks)
         is_awaited = ~c(IS_OVER)
@@ -89,7 +90,7 @@ class TwoSided(Window):
             .filter(c("known") > 0)
             # Of an issue that repeats itself nobody knows whether it has a market: of a few the rest still says enough.
             .with_columns(
-                blind=(c("blind") | (2 * c("stale") > c("expected"))) & c("is_open"),
+                blind=c("blind") | (2 * c("stale") > c("expected")),
                 is_partial=c("stale") > 0,
             )
             .select(*ROW_COLUMNS, IS_PARTIAL, "is_open", "expected", "two_sided")
