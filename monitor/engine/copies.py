@@ -85,8 +85,11 @@ class Copies:
             self._until = end
             if marks.height:
                 self._take_in(marks)
-        if begin is not None and self._copied.height:
-            self._copied = self._copied.filter(c("minute") >= begin - _KEPT_SECONDS)
+        if begin is not None:
+            first = self._copied["minute"].min()
+            # Only when there is something to forget: who looks at the same frame again may keep what was made of it.
+            if isinstance(first, int) and first < begin - _KEPT_SECONDS:
+                self._copied = self._copied.filter(c("minute") >= begin - _KEPT_SECONDS)
         return self._copied
 
     def take_new(self) -> pl.DataFrame:

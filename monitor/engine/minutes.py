@@ -98,7 +98,11 @@ class Minutes:
         reach = treasury.OFF_THE_RUN_HOLD_SECONDS + MINUTE_SECONDS
         bars = self._bars.filter(c("second").is_between(begin - reach, end, closed="left"))
         self._rows = pl.concat([self._rows, _minutes_of(bars, begin, end)])
-        self._bars = self._bars.filter(c("second") >= end - reach)
+        # Of what was summed only the newest quote of an issue may stand in a later minute.
+        is_summed = c("second") < end
+        stands = self._bars.filter(is_summed & (c("second") >= end - reach)).sort("second", "last_us", "partition")
+        stands = stands.unique("instrument", keep="last", maintain_order=True)
+        self._bars = pl.concat([stands, self._bars.filter(~is_summed)])
 
     def _forget_before(self, second: int) -> None:
         if second >= self._frontier + KEPT_SECONDS // 8:

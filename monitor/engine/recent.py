@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from polars import col as c
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_MOST_CHUNKS: Final = 32
+"""Each pass over a frame costs a little for every piece that it lies in memory in."""
 
 
 class Recent:
@@ -39,11 +42,21 @@ class Recent:
         What is older than `begin` less `kept_seconds` may be forgotten, except the last second of each series.
         """
         if self._new:
-            self._rows = pl.concat([self._rows, *self._new]).sort("second", *self._series)
+            self._take_in(pl.concat(self._new).sort("second", *self._series))
             self._new.clear()
         if begin is not None:
             self._forget_before(begin - self._kept_seconds)
         return pl.concat([self._old, self._rows]) if self._old.height else self._rows
+
+    def _take_in(self, new: pl.DataFrame) -> None:
+        """Adds bars that are sorted: to the end, if they are newer than all others, as nearly always."""
+        newest, first = self._rows["second"].max(), new["second"].min()
+        is_next = isinstance(newest, int) and isinstance(first, int) and newest < first
+        self._rows = pl.concat([self._rows, new])
+        if not is_next:
+            self._rows = self._rows.sort("second", *self._series)
+        elif self._rows.n_chunks() > _MOST_CHUNKS:
+            self._rows = self._rows.rechunk()
 
     def _forget_before(self, second: int) -> None:
         # Not at every tick: a pass over all rows is dear, and nothing depends on when it is done.

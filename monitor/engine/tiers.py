@@ -99,6 +99,9 @@ BASELINE: Final[dict[str, pl.DataType]] = {
 
 EVER: Final = 1 << 62
 """After every tick."""
+
+Kept = dict["Hashable", tuple[tuple[pl.DataFrame, ...], pl.DataFrame]]
+"""By name, the frames that something was made of, and what was made."""
 _LAST_CLIMB_SECONDS: Final = 2 * 86_400
 """When the input has ended, the tiers are summed for so long after its last bar: to the end of its New York day."""
 
@@ -120,6 +123,7 @@ class Tiers:
         baselines: of each session and group of issues, as `BASELINE`.
         cds_seconds: CDS quotes by second, as `CDS_SECOND`, in the order of seconds.
         cds_days: CDS quotes by whole New York day, as `CDS_DAY`.
+        kept: what `once` made of frames that seldom change.
     """
 
     calendar: MarketCalendar
@@ -134,13 +138,30 @@ class Tiers:
     baselines: pl.DataFrame
     cds_seconds: pl.DataFrame
     cds_days: pl.DataFrame
+    kept: Kept = field(default_factory=dict, repr=False, compare=False)
     _made: dict[Hashable, pl.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def once(self, name: Hashable, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """What several windows, or several looks of one, make of these frames: made when it is first asked for."""
-        if name not in self._made:
-            self._made[name] = make()
-        return self._made[name]
+    def once(self, name: Hashable, make: Callable[[], pl.DataFrame], *, of: Sequence[str] = ()) -> pl.DataFrame:
+        """What several windows, or several looks of one, make of these frames: made when it is first asked for.
+
+        Args:
+            name: of what is made.
+            make: makes it.
+            of: the frames that it is made of, and of nothing else but the calendar: while they are the same ones, what
+                was made of them at an earlier moment is given again. None named: it is made anew at each moment.
+        """
+        if name in self._made:
+            return self._made[name]
+        frames = tuple(getattr(self, frame) for frame in of)
+        known = self.kept.get(name) if frames else None
+        if known is not None and all(now is then for now, then in zip(frames, known[0], strict=True)):
+            made = known[1]
+        else:
+            made = make()
+            if frames:
+                self.kept[name] = frames, made
+        self._made[name] = made
+        return made
 
     def with_baselines(self, baselines: pl.DataFrame) -> Tiers:
         """The same with other baselines."""
@@ -200,6 +221,7 @@ class TierStore:
             stream: Ladder(kind, hands_on_periods=stream == streams.TREASURY.name) for stream, kind in KINDS.items()
         }
         self._minutes, self._copies = Minutes(), Copies()
+        self._kept: Kept = {}
         self.baselines = pl.DataFrame(schema=BASELINE)
         self._suspects: Counter[str] = Counter()
         self._newest_second = -EVER
@@ -300,6 +322,7 @@ class TierStore:
             self.baselines,
             self.ladders[streams.CDS.name].seconds(begin),
             self.ladders[streams.CDS.name].days,
+            self._kept,
         )
 
     def take_periods(self) -> pl.DataFrame:

@@ -150,6 +150,9 @@ class AgainstBaseline(Window):
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
         """The ticks of the quotes, and those at which another half-hour's baseline begins to count."""
+        own = self.quoted.ticks(tiers, after, upto)
+        if own.len() == upto - after:
+            return own
         seen = (tiers.treasury_seconds["second"] + 1).alias("tick")
         days = sessions(tiers.calendar, seen).drop_nulls("session_start")
         # Before the first quote of a session no edge matters: what stands from the session before ends sooner.
@@ -160,7 +163,7 @@ class AgainstBaseline(Window):
             .select("first", tick=c("tick") + 1)
             .filter(c("tick") >= c("first"))["tick"]
         )
-        ticks = pl.concat([self.quoted.ticks(tiers, after, upto), edges.cast(pl.Int64)])
+        ticks = pl.concat([own, edges.cast(pl.Int64)])
         return ticks.filter(ticks.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:

@@ -88,7 +88,7 @@ class Published(Window):
         rows = version_at(asked, tiers.benchmarks, BENCHMARK_KEY)
         rows = _with_references(rows, tiers.reference).rename({"rate_e6": "median_e6"})
         rows = _with_trailing(rows, tiers)
-        spells = tiers.once("spells", lambda: self._spells(tiers)).select("instrument", "tick", "awaited", "due")
+        spells = self._known_spells(tiers).select("instrument", "tick", "awaited", "due")
         rows = version_at(rows, spells, ["instrument"])
         overdue = (c("due") <= c("tick")) & (c("value_date") >= c("awaited"))
         late = c("instrument").is_in(list(self.timed_out)) & overdue
@@ -111,9 +111,13 @@ class Published(Window):
 
     def _overdue(self, tiers: Tiers) -> pl.DataFrame:
         """(tick, instrument, value_date) of what is not there when due, or was so when the one before it came."""
-        spells = tiers.once("spells", lambda: self._spells(tiers)).with_columns(since=pl.max_horizontal("tick", "due"))
+        spells = self._known_spells(tiers).with_columns(since=pl.max_horizontal("tick", "due"))
         overdue = spells.filter(c("since") < c("then"))
         return overdue.select(tick="since", instrument="instrument", value_date="awaited")
+
+    def _known_spells(self, tiers: Tiers) -> pl.DataFrame:
+        """The same as `_spells`, made once of the same prints."""
+        return tiers.once("spells", lambda: self._spells(tiers), of=("benchmarks",))
 
     def _spells(self, tiers: Tiers) -> pl.DataFrame:
         """For each print of a newest value date: when the next one is due, and when that came.

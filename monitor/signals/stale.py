@@ -38,7 +38,9 @@ def stale_spells(tiers: Tiers) -> pl.DataFrame:
 
     The end of a spell that lasts is the end of its session.
     """
-    return tiers.once("stale", lambda: _put_together([_unchanged(tiers), _copied(tiers)]))
+    # A pass over the session so far: not at each tick, but when a minute has come to its end.
+    of = ("treasury_minutes", "treasury_copies")
+    return tiers.once("stale", lambda: _put_together([_unchanged(tiers), _copied(tiers)]), of=of)
 
 
 def _put_together(spells: list[pl.DataFrame]) -> pl.DataFrame:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 
 import polars as pl
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars import col as c
@@ -263,7 +262,7 @@ class TestPublishedValues:
         after: dict[str, list[str]] = {}
         for transition in output.transitions:
             after.setdefault(transition.labels["instrument"], []).append(transition.after)
-        assert after == dict.fromkeys(names, ["warning", "blind"])
+        assert after == {name: ["warning", "blind"] for name in names}
 
     def test_a_revision_is_no_new_print(self) -> None:
         """Two prints in: the second version of the first print is still the first."""

@@ -57,7 +57,8 @@ def sums_of_second(measures: Sequence[str]) -> Iterator[pl.Expr]:
     for name in measures:
         yield c(name).last()
         yield (c(name) * c("stood_us")).sum().alias(area(name))
-        yield c("stood_us").filter(c(name).is_not_null()).sum().alias(length(name))
+        # Not by a filter: that would be run for each of many small groups.
+        yield pl.when(c(name).is_not_null()).then("stood_us").otherwise(0).sum().alias(length(name))
 
 
 class Standing:

@@ -86,7 +86,8 @@ def _to_seconds(events: pl.DataFrame) -> pl.DataFrame:
             quotes=pl.len().cast(_INT),
             traded_kusd=c("last_size_kusd").sum(),
         )
-        .sort("second", *SERIES)
+        # By second, partition and instrument: the events are of one partition, and came by instrument.
+        .sort("second", maintain_order=True)
         .select(*TREASURY_SECOND)
         .collect()
     )
