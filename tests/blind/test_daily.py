@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, time
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +49,7 @@ def sofr(place: int) -> Event:
     rate = 2.10 + (extra + random.randrange(3)) / 100
     percentiles = {"p1": rate - 0.05, "p25": rate - 0.02 - extra / 200, "p75": rate + 0.03, "p99": rate + 0.10}
     percentiles["p99"] += 3 * extra / 100
-    figures = {name: round(value, 2) for name, value in percentiles.items()}
+    figures: dict[str, Any] = {name: round(value, 2) for name, value in percentiles.items()}
     return print_event(
         "SOFR", day, published_us(day), rate=round(rate, 2), volume=1_000 + random.randrange(60), **figures
     )
@@ -60,7 +60,7 @@ def end_of_day(issue: str, place: int) -> Event:
     random, day = Random(f"{issue} {place}"), DAYS[place]
     width = (24 if not ISSUES[issue] else 10) / 64 if place >= STRESS_FROM else 2 / 64
     bid = 100 + random.randrange(640) / 64
-    sides = {"bid": bid, "ask": bid + width, "close": bid + random.randrange(8) / 64}
+    sides: dict[str, Any] = {"bid": bid, "ask": bid + width, "close": bid + random.randrange(8) / 64}
     ts_us = new_york_us(day, time(15, 30))
     return quote_event("prints", issue, ts_us, tenor_years=30, on_the_run=ISSUES[issue], **sides)
 
