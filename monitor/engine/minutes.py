@@ -115,7 +115,9 @@ def _minutes_of(bars: pl.DataFrame, begin: int, end: int) -> pl.DataFrame:
     if bars.is_empty():
         return pl.DataFrame(schema=TREASURY_MINUTE)
     keys = ["instrument", "second"]
-    newest = bars.sort(*keys, "last_us", "partition").unique(keys, keep="last", maintain_order=True)
+    newest = bars
+    if bars["partition"].n_unique() > 1:  # of one partition there is one bar an issue and second
+        newest = bars.sort(*keys, "last_us", "partition").unique(keys, keep="last", maintain_order=True)
     standing = Standing(newest, ("instrument",), (), treasury.HOLD_US)
     minute_of_bar = c("second") - c("second") % MINUTE_SECONDS
     reach = -(-standing.longest_hold_us // (MINUTE_SECONDS * 1_000_000))

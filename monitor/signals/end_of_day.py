@@ -292,9 +292,7 @@ def _sessions_after(calendar: MarketCalendar, value_dates: pl.Series) -> pl.Data
     sessions = days.filter("bond_business_day")
     # An early close does not bring the day's prints forward.
     usual_end = c("date").dt.combine(SESSION_CLOSE).dt.replace_time_zone(NEW_YORK).dt.epoch("s")
-    awaited = sessions.select(
-        following="bond_index", awaited="date", due=pl.max_horizontal("session_end", usual_end)
-    )
+    awaited = sessions.select(following="bond_index", awaited="date", due=pl.max_horizontal("session_end", usual_end))
     retires = sessions.select(c("bond_index").alias("last"), retires="date", ends="session_start")
     return (
         days.select(value_date="date", following=following, last=following + PATIENCE_SESSIONS)

@@ -98,7 +98,7 @@ class Issues(Window):
         # What was followed by another quote before the first window begins is in none of them.
         first = int(days["tick"][0]) - self.span_seconds
         if at.ticks.len() == 1:  # a live tick: all lives are not needed for it, nor were they for `ticks`
-            lives = _with_lives(_since(at.tiers.treasury_seconds, first), calendar)
+            lives = _lives_at(at.tiers, first, int(at.ticks[0]))
         else:
             lives = quoted_lives(at.tiers).filter(c("then") >= first)
         standing = treasury.standing(lives)
@@ -158,11 +158,15 @@ def _is_quoted_second(tiers: Tiers, after: int, upto: int) -> bool:
     return not sessions(tiers.calendar, pl.Series("tick", [upto], pl.Int64)).filter(is_open()).is_empty()
 
 
-def _since(bars: pl.DataFrame, begin: int) -> pl.DataFrame:
-    """Bars, which are in the order of seconds, from `begin` on, and of each series the newest one before it."""
+def _lives_at(tiers: Tiers, begin: int, tick: int) -> pl.DataFrame:
+    """The bars that a window from `begin` to a tick looks at, the newest of each series with its life as seen then."""
+    bars, series = tiers.treasury_seconds.filter(c("second") < tick), list(treasury.SERIES)
     is_old = c("second") < begin
-    old = bars.filter(is_old).unique(list(treasury.SERIES), keep="last", maintain_order=True)
-    return pl.concat([old, bars.filter(~is_old)])
+    old = bars.filter(is_old).unique(series, keep="last", maintain_order=True)
+    bars = pl.concat([old, bars.filter(~is_old)])
+    is_newest = bars.select(pl.struct(series).is_last_distinct()).to_series()
+    newest = _with_lives(bars.filter(is_newest), tiers.calendar)
+    return pl.concat([bars.filter(~is_newest), newest], how="diagonal")
 
 
 def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
@@ -203,7 +207,7 @@ def _with_stale(rows: pl.DataFrame, spells: pl.DataFrame) -> pl.DataFrame:
 
 
 def quoted_lives(tiers: Tiers) -> pl.DataFrame:
-    """The bars of Treasury quotes with how long each is the newest of its issue, by issue and time.
+    """The bars of Treasury quotes with how long each is the newest of its issue, in the order of seconds.
 
     Adds `since` (the tick that first sees it), `then` (the tick that sees the next one), `due` (the tick at which
     patience with the silence after it ends and the issue goes blind; null if the next bar comes first), `upto` (the
@@ -215,8 +219,9 @@ def quoted_lives(tiers: Tiers) -> pl.DataFrame:
 
 
 def _with_lives(bars: pl.DataFrame, calendar: MarketCalendar) -> pl.DataFrame:
+    # They are in the order of seconds, so those of a series are in order: to sort them by it would be most of the work.
     series = list(treasury.SERIES)
-    bars = bars.sort(*series, "second").with_columns(since=c("second") + 1)
+    bars = bars.with_columns(since=c("second") + 1)
     days = sessions(calendar, bars["since"]).rename({"tick": "since"})
     lives = bars.select("since", "maturity").join(days, on="since", how="left", maintain_order="left")
     holds = bars.select(hold=treasury.HOLD_SECONDS, fresh=FRESH_SECONDS)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -50,11 +51,11 @@ from tests.bench.table import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from monitor.engine.tiers import Tiers
     from monitor.signals.model import Signal
 
 INSTRUMENTS: Final = 200
 MANY: Final = (200, 2_000, 5_000)
-SECONDS: Final = 7_200
 WINDOWS: Final = (300, 3_600)
 _COMPARED = tuple(name if not name.startswith("depth") else f"depth2_kusd{name[5:]}" for name in Bar._fields)
 _NAMES = tuple(name.replace("spread_area", "spread_e9_area").replace("spread_us", "spread_e9_us") for name in _COMPARED)
@@ -65,17 +66,19 @@ class Size:
     """How much is done."""
 
     quotes: int = 2_000_000
+    seconds: int = 7_200
     rounds: int = 3
-    batches: tuple[tuple[int, int], ...] = ((500, 50_000), (5_000, 500_000), (50_000, 2_000_000))  # size: quotes
+    batches: tuple[tuple[int, int], ...] = ((500, 25_000), (5_000, 500_000), (50_000, 2_000_000))  # size: quotes
     growth: tuple[int, int] = (240_000, 240)  # quotes, seconds
-    window_filled: int = 1_800  # seconds: for so long bars are at hand
+    window_filled: int = 900  # seconds: the longest hold
     live_ticks: int = 20
     live_load: tuple[int, int] = (5_000, 30)  # quotes a second, seconds
-    replayed: int = 2_000_000
+    replayed: int = 1_000_000
 
 
 QUICK: Final = Size(
     quotes=60_000,
+    seconds=600,
     rounds=1,
     batches=((5_000, 60_000),),
     growth=(24_000, 24),
@@ -131,7 +134,8 @@ def compared(
     ratio = statistics.median(ratios)
     rate = events / statistics.median(took) / 1e6
     spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if rounds > 1 else ""
-    text = f"  {what}: {ratio:.2f} x the loop{spread}, {statistics.median(walls):.2f} x by the wall, {rate:.2f} M events/s"
+    wall = statistics.median(walls)
+    text = f"  {what}: {ratio:.2f} x the loop{spread}, {wall:.2f} x by the wall, {rate:.2f} M events/s"
     say(text + ("" if aim is None else f"; {verdict(ratio >= aim)}: at least {aim:g} x"))
 
 
@@ -168,14 +172,13 @@ def check_bars(quotes: list[bytes]) -> None:
 
 def decode_and_bars(quotes: list[bytes], size: Size) -> None:
     """Live batches of any size against the loop by hand; of small ones fewer, as they take long."""
-    say(f"decode and bars, {INSTRUMENTS} issues, {SECONDS // 3600} h")
+    say(f"decode and bars, {INSTRUMENTS} issues, {size.seconds:,} s")
     check_bars(quotes)
     for at_once, count in size.batches:
         some = quotes[:count]
         what = f"batches of {at_once:,}, {len(some):,} quotes"
-        compared(
-            what, lambda: bars_of(some, at_once), lambda: bars_by_hand(some), size.rounds, None, len(some)
-        )  # fmt: skip
+        ours, peer = partial(bars_of, some, at_once), partial(bars_by_hand, some)
+        compared(what, ours, peer, size.rounds, None, len(some))
 
 
 def treasury_table(quotes: list[bytes], size: Size) -> None:
@@ -186,37 +189,42 @@ def treasury_table(quotes: list[bytes], size: Size) -> None:
         alone = len(names) == 1
         signals = signals_of(names)
         # All values are compared, but of the table those of a quarter of the quotes: they must all be at hand.
-        checked, until = (quotes, SECONDS) if alone else (some, SECONDS // 4)
+        checked, until = (quotes, size.seconds) if alone else (some, size.seconds // 4)
         note(f"{what}: comparing the values")
         seen = Seen()
         by_monitor(checked, signals, INSTRUMENTS, until, seen)
         say(f"  {seen.compare(by_hand(checked, until, spread_only=alone)):,} values, equal to the last bit but one")
         compared(
             what,
-            lambda signals=signals: by_monitor(quotes, signals, INSTRUMENTS, SECONDS),  # type: ignore[misc]
-            lambda alone=alone: by_hand(quotes, SECONDS, spread_only=alone),  # type: ignore[misc]
+            partial(by_monitor, quotes, signals, INSTRUMENTS, size.seconds),
+            partial(by_hand, quotes, size.seconds, spread_only=alone),
             size.rounds,
             aim,
             len(quotes),
         )
 
 
+def _run_through(tiers: Tiers, signal: Signal, seconds: int) -> None:
+    for _ in over_all(tiers, signal, INSTRUMENTS, seconds):
+        pass
+
+
 def longer_window(quotes: list[bytes], size: Size) -> None:
     """What a window twelve times as long costs more, the bars being there."""
     note("windows: decode and bars")
-    tiers = all_bars(quotes, SECONDS)
+    tiers = all_bars(quotes, size.seconds)
     ratios = []
     for number in range(size.rounds):
         took = []
         for span in WINDOWS:
             note(f"windows of {span} s: round {number + 1} of {size.rounds}")
             signal = spread_over(span)
-            took.append(cost(lambda signal=signal: list(over_all(tiers, signal, INSTRUMENTS, SECONDS))).cpu)  # type: ignore[misc]
+            took.append(cost(partial(_run_through, tiers, signal, size.seconds)).cpu)
         ratios.append(took[1] / took[0])
     seen, long = Seen(), WINDOWS[1]
-    for values in over_all(tiers, spread_over(long), INSTRUMENTS, SECONDS):
+    for values in over_all(tiers, spread_over(long), INSTRUMENTS, size.seconds):
         seen(SPREAD, values)
-    seen.compare(by_hand(quotes, SECONDS, spread_only=True, span=long))
+    seen.compare(by_hand(quotes, size.seconds, spread_only=True, span=long))
     ratio = statistics.median(ratios)
     say(
         f"a window of {long:,} s instead of {WINDOWS[0]} s: {ratio:.2f} x the cost, numbers equal to the loop's; "
@@ -233,12 +241,12 @@ def growth(size: Size) -> None:
     for issues in MANY:
         quotes = list(lines(count, issues, seconds))
         note(f"{issues:,} issues")
-        peer = cost(lambda: by_hand(quotes, seconds))
-        ours = cost(lambda: by_monitor(quotes, signals, issues, seconds))
+        peer = cost(partial(by_hand, quotes, seconds))
+        ours = cost(partial(by_monitor, quotes, signals, issues, seconds))
         first = first or ours.cpu
         say(
-            f"  {issues:>5,} issues: {ours.cpu:6.2f} s CPU, {ours.wall:6.2f} s wall; {ours.cpu / first:5.2f} x the first "
-            f"for {issues / MANY[0]:g} x the issues; {peer.cpu / ours.cpu:.2f} x the loop"
+            f"  {issues:>5,} issues: {ours.cpu:6.2f} s CPU, {ours.wall:6.2f} s wall; {ours.cpu / first:5.2f} x the "
+            f"first for {issues / MANY[0]:g} x the issues; {peer.cpu / ours.cpu:.2f} x the loop"
         )
 
 
@@ -259,7 +267,7 @@ def live_tick(issues: int, size: Size) -> None:
     tick(0, filled)
     for first in range(filled, len(quotes), rate):
         note(f"live tick, {issues:,} issues: {len(took) + 1} of {size.live_ticks}")
-        took.append(cost(lambda first=first: tick(first, first + rate)))  # type: ignore[misc]
+        took.append(cost(partial(tick, first, first + rate)))
     wall, cpu = (statistics.median(getattr(each, name) for each in took) for name in ("wall", "cpu"))
     say(
         f"  {issues:>5,} issues, {rate:,} quotes/s: {1_000 * wall:4.0f} ms wall, {1_000 * cpu:4.0f} ms CPU a second; "
@@ -342,7 +350,7 @@ def main() -> None:
     began = time.perf_counter()
     say(f"Polars {pl.__version__}, {pl.thread_pool_size()} threads; kinds of bars: {', '.join(KINDS)}")
     note("making quotes")
-    quotes = list(lines(size.quotes, INSTRUMENTS, SECONDS if size is not QUICK else SECONDS))
+    quotes = list(lines(size.quotes, INSTRUMENTS, size.seconds))
     # A live feed has no list of millions of lines that every collection of garbage would walk through.
     gc.freeze()
     decode_and_bars(quotes, size)

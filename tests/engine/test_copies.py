@@ -133,3 +133,4 @@ def test_it_is_the_same_however_bars_come_and_after_a_restart(steps: list[int], 
     assert_frame_equal(
         seen.filter("is_copied").sort("minute", "instrument"), whole.filter("is_copied").sort("minute", "instrument")
     )
+    assert not pl.concat(marks).select("minute", "instrument").is_duplicated().any()

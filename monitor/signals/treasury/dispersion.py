@@ -83,8 +83,11 @@ def _newest(seconds: pl.DataFrame, begin: int, end: int) -> pl.DataFrame:
     key = ["instrument", "second"]
     columns = (*key, "partition", "first_us", "last_us", "mid2_e9", "on_the_run")
     recent = seconds.filter(c("second").is_between(begin - bars.OFF_THE_RUN_HOLD_SECONDS, end, closed="left"))
-    old = recent.filter(c("second") < begin).select(columns).unique(list(bars.SERIES), keep="last")
+    old = recent.filter(c("second") < begin).select(columns)
+    old = old.unique(list(bars.SERIES), keep="last", maintain_order=True)
     some = pl.concat([old, recent.filter(c("second") >= begin).select(columns)])
+    if some["partition"].n_unique() == 1:
+        return some  # one bar an issue and second, as the sealer made them
     return some.sort("second", "last_us", "partition").unique(key, keep="last", maintain_order=True)
 
 
