@@ -86,10 +86,14 @@ def gather(store: TierStore, evaluator: Evaluator, daily: DailyValues, facts: Fa
         for p in partitions
         for stream, sealer in p.sealers.items()
     ]
-    appends = store.take_new() | daily.take_new() | {
-        IDS: pl.concat([pl.DataFrame(schema=_ID_COLUMNS), *ids]),
-        RELEASES: pl.DataFrame(list(facts.releases), schema=_RELEASE_COLUMNS, orient="row"),
-    }
+    appends = (
+        store.take_new()
+        | daily.take_new()
+        | {
+            IDS: pl.concat([pl.DataFrame(schema=_ID_COLUMNS), *ids]),
+            RELEASES: pl.DataFrame(list(facts.releases), schema=_RELEASE_COLUMNS, orient="row"),
+        }
+    )
     states = {
         FACTS: pl.DataFrame([(facts.ran, facts.newest_us)], schema=_FACT_COLUMNS, orient="row"),
         PARTITIONS: pl.DataFrame(rows, schema=PARTITION_COLUMNS, orient="row"),

@@ -16,7 +16,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "alerts": {"signals", "calendar", "streams", "results"},
     "daily": {"calendar", "results", "engine.tiers", "engine.retention", "signals"},
     "checkpoint": {"streams", "engine", "alerts", "daily"},
-    "pipeline": {"streams", "calendar", "results", "sources.base", "engine", "signals", "alerts", "checkpoint", "daily"},
+    "pipeline": {
+        "streams", "calendar", "results", "sources.base", "engine", "signals", "alerts", "checkpoint", "daily",
+    },
     "journal": {"calendar", "results", "engine", "checkpoint", "pipeline", "sinks.base"},
     "stories": {"streams", "calendar", "sources", "history"},
     "replay": {"streams", "results", "sources", "engine.watermark", "pipeline", "sinks.base"},

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import col as c
 
+from monitor.engine.bars.treasury import tick_e9
 from monitor.engine.minutes import MINUTE_SECONDS
 from monitor.signals.sessions import sessions
-from monitor.signals.tenors import tick_e9
 
 if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers

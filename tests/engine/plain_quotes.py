@@ -88,6 +88,12 @@ def worth(record: Record) -> Row:
     }
 
 
+def widest_e9(stands: Row) -> int:
+    """The spread that counts at most: 32 ticks on the run, 64 off it."""
+    tick = {2_000: 8, 3_000: 4, 5_000: 4}.get(stands["tenor_e3"], 2)  # parts of a 32nd
+    return (32 if stands["on_the_run"] else 64) * 1_000_000_000 // 32 // tick
+
+
 def in_turn(stream: str, records: Iterable[Record]) -> dict[Series, list[Row]]:
     """By series: its events by (ts, position), each with what it says and the attributes that stand by then."""
     found: dict[Series, list[Row]] = defaultdict(list)
@@ -98,7 +104,10 @@ def in_turn(stream: str, records: Iterable[Record]) -> dict[Series, list[Row]]:
         for name in stands:
             if r.get(name) is not None:
                 stands[name] = r[name]
-        found[series_of(r)].append(worth(r) | stands | {"ts_us": r["ts_us"], "last_us": r["ts_us"]})
+        said = worth(r)
+        if said.get("spread_e9") is not None:
+            said["spread_e9"] = min(said["spread_e9"], widest_e9(stands))
+        found[series_of(r)].append(said | stands | {"ts_us": r["ts_us"], "last_us": r["ts_us"]})
     return found
 
 

@@ -50,12 +50,13 @@ class Quote:
         return ON_HOLD if self.on_the_run else OFF_HOLD
 
     def figure(self, name: str) -> Fraction | None:
-        """The spread in 32nds, or the depth in millions, of a quote of two sides in order."""
+        """The spread in 32nds, as far as it counts, or the depth in millions, of a quote of two sides in order."""
         bid, ask = self.fields.get("bid"), self.fields.get("ask")
         if not bid or not ask or ask < bid:
             return None
         if name == "spread":
-            return 32 * (exact(ask) - exact(bid))
+            ticks = Fraction(1, {2.0: 8, 3.0: 4, 5.0: 4}.get(self.tenor or 0.0, 2)) * (32 if self.on_the_run else 64)
+            return min(32 * (exact(ask) - exact(bid)), ticks)
         sizes = [self.fields.get("bid_size"), self.fields.get("ask_size")]
         return None if None in sizes else sum((exact(size) for size in sizes if size is not None), Fraction()) / 2
 

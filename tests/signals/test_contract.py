@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 SEGMENTS: Final = ("treasury", "repo", "newissue", "cds", "credit")
 UNITS: Final = {"bp", "32nds", "zscore", "musd", "busd", "ratio", "count", "days"}
 Values = dict[str, pl.DataFrame]
+EVERY_SECOND: Final = {"treasury_dispersion_32nds"}
+"""Signals that may change at every second."""
 
 each_signal = pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.name)
 
@@ -73,12 +75,16 @@ def test_all_ticks_pieces_of_them_and_one_at_a_time_are_the_same(data: st.DataOb
     tiers = tiers_of(data.draw(logs()))
     ticks = change_ticks(CATALOGUE, tiers, BEFORE_ALL, AFTER_ALL)
     whole = values_at(tiers, ticks)
+    # Most ticks are those of dispersion alone: half of what is looked at shall be where something else changes.
+    others = [signal for signal in CATALOGUE if signal.name not in EVERY_SECOND]
+    points = change_ticks(others, tiers, BEFORE_ALL, AFTER_ALL).to_list()
 
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, ticks.len() - 1)), max_size=3), label="cuts"))
     pieces = [ticks[a:b] for a, b in pairwise([0, *cuts, ticks.len()])]
     assert_same(put_together([values_at(tiers, piece) for piece in pieces]), whole)
 
-    for tick in sorted(data.draw(st.sets(st.sampled_from(ticks.to_list()), max_size=5), label="ticks")):
+    some = st.sampled_from(ticks.to_list()) | st.sampled_from(points) if points else st.nothing()
+    for tick in sorted(data.draw(st.sets(some, max_size=8), label="ticks")):
         then = values_at(tiers.known_by(tick), pl.Series("tick", [tick]))
         assert_same(then, {name: frame.filter(c("tick") == tick) for name, frame in whole.items()})
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import col as c
 
+from monitor.engine.bars.treasury import tick_32nds
 from monitor.signals.baselines import LEAST_SESSIONS, AgainstBaseline
 from monitor.signals.model import Signal, View
 from monitor.signals.quoted import ATTRIBUTES
-from monitor.signals.tenors import tick_32nds
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, ThresholdRow
 from monitor.signals.treasury.measures import ADRIAN, QUOTED, QUOTES_HELP, SEGMENT, SPREAD_32NDS
 
@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
 MAD_TO_SIGMA: Final = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""
-FREEZING_Z: Final = 4.0
-"""From here on a session is out of the ordinary, and not admitted to the baselines."""
-
 BASELINE_HELP: Final = (
     f"against the same half-hour of the last 20 admitted sessions, absent with fewer than {LEAST_SESSIONS}; "
-    "a session whose z reached 4, or whose spread or depth was not calm, is admitted after 60 more"
+    "a session in which z, spread or depth was not calm is admitted after 60 more"
 )
 
 
@@ -55,10 +52,11 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
                     "all", pl.lit(value=True), "all issues",
                     "Four is what a quiet month does not show; the floor of one tick keeps a quote that never moved "
                     "from counting as infinitely far out. It is the only threshold of off-the-runs below 20 years.",
-                    calm=1.0, warning=Edge(FREEZING_Z, 2.5), critical=Edge(8.0, 5.0),
+                    calm=1.0, warning=Edge(4.0, 2.5), critical=Edge(8.0, 5.0),
                     hold_in=Hold(seconds=10 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=30 * SECONDS_PER_MINUTE),
                 ),
             ),
-            freezes=(c("value") >= FREEZING_Z) | (c("level") > 0),
+            # With its hold of ten minutes: one misprint would keep a session out, and every day has some.
+            freezes=c("level") > 0,
         ),
     )  # fmt: skip
