@@ -9,18 +9,19 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
+import pytest
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from monitor.signals.model import Evaluation, evaluate
 from monitor.signals.treasury.measures import QUOTED
-from tests.signals.events import AFTER_ALL, BEFORE_ALL, CALENDAR, S, new_york_us
+from tests.signals.events import AFTER_ALL, BEFORE_ALL, CALENDAR, S, new_york_us, tiers_of
 from tests.signals.plain import day_of
 from tests.signals.plain_quotes import PlainTreasury, exact, session_of
 from tests.signals.quote_logs import quote_event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.engine.tiers import Tiers
     from monitor.signals.model import Signal
@@ -167,3 +168,25 @@ def assert_same_in_every_mode(signal: Signal, tiers: Tiers, places: Sequence[int
         assert_frame_equal(alone, whole.filter(pl.col("tick") == tick), check_exact=True)
         then = signal.over[0].window.ticks(tiers.known_by(tick), tick - 500, tick)
         assert then.to_list() == ticks.filter(ticks.is_between(tick - 500, tick, closed="right")).to_list()
+
+
+def check_at_minutes(
+    signal: Signal,
+    log: Log,
+    places: list[int],
+    plain_value: Callable[[PlainMids, str, int], float | None],
+    rel: float,
+    abs: float,  # noqa: A002 - as `pytest.approx` has it
+) -> None:
+    """That a signal of minutes says of every issue, at some of its ticks, what the plain reference says."""
+    tiers, mids = tiers_of(log), PlainMids(log)
+    ticks = all_ticks(signal, tiers)
+    asked = some_of(ticks.filter(ticks % MINUTE == 0), places)
+    asked = pl.concat([asked, some_of(ticks, places)]).unique().sort()
+    rows = {(row["tick"], row["instrument"]): row for row in evaluate(signal, tiers, asked).iter_rows(named=True)}
+    spoken = speaking_at_minutes(tiers, asked)
+    assert rows.keys() == spoken.keys()
+    for (tick, issue), row in rows.items():
+        assert row["blind"] == spoken[tick, issue]
+        expected = None if row["blind"] else plain_value(mids, issue, tick)
+        assert row["value"] == (None if expected is None else pytest.approx(expected, rel=rel, abs=abs))

@@ -22,9 +22,8 @@ from tests.signals.dense_logs import (
     PlainMids,
     all_ticks,
     assert_same_in_every_mode,
+    check_at_minutes,
     dense_log,
-    some_of,
-    speaking_at_minutes,
 )
 from tests.signals.events import S, new_york_us, tiers_of
 from tests.signals.market_logs import quote_logs
@@ -81,18 +80,8 @@ def plain_value(mids: PlainMids, issue: str, tick: int) -> float | None:
 
 
 def check(log: Log, places: list[int]) -> None:
-    tiers, mids = tiers_of(log), PlainMids(log)
-    ticks = all_ticks(SIGNAL, tiers)
-    asked = some_of(ticks.filter(ticks % MINUTE == 0), places)
-    asked = pl.concat([asked, some_of(ticks, places)]).unique().sort()
-    rows = {(row["tick"], row["instrument"]): row for row in evaluate(SIGNAL, tiers, asked).iter_rows(named=True)}
-    spoken = speaking_at_minutes(tiers, asked)
-    assert rows.keys() == spoken.keys()
-    for (tick, issue), row in rows.items():
-        assert row["blind"] == spoken[tick, issue]
-        expected = None if row["blind"] else plain_value(mids, issue, tick)
-        # Each change is rounded to a millionth of a bp.
-        assert row["value"] == (None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-5))
+    # Each change is rounded to a millionth of a bp.
+    check_at_minutes(SIGNAL, log, places, plain_value, rel=1e-9, abs=1e-5)
 
 
 @given(SEEDS, PLACES)
