@@ -6,8 +6,9 @@ thresholds apply any more, or none of that level, a latch is let go: nothing els
 
 How long a condition has held is counted in *weight*: seconds of the session clock for the values of a window,
 prints for published values. A missing value neither adds to a count nor ends it; a value on the other side ends
-it. A partial value, of which something is missing, leaves no level. As the weight between two change points is
-known, so is the tick between them at which a hold is over, and no second need be looked at for it.
+it. A partial value, of which something is missing, counts where it is past an enter, and is as good as missing where it
+is low. As the weight between two change points is known, so is the tick between them at which a hold is over, and no
+second need be looked at for it.
 """
 
 from __future__ import annotations
@@ -22,11 +23,25 @@ if TYPE_CHECKING:
 
 _ENTER_WARNING, _LEAVE_WARNING = "enter_warning", "leave_warning"
 _ENTER_CRITICAL, _LEAVE_CRITICAL = "enter_critical", "leave_critical"
+
+
+def _enters(latch: str) -> pl.Expr:
+    """At or past its enter; of a partial value that is not, nobody knows: null, as if it were missing."""
+    is_in = c("signed") >= c(f"{latch}_enter")
+    return pl.when(is_in | ~c("is_partial")).then(is_in)
+
+
+def _leaves(latch: str) -> pl.Expr:
+    """Strictly past its exit, likewise."""
+    is_out = c("signed") < c(f"{latch}_exit")
+    return pl.when(~is_out | ~c("is_partial")).then(is_out)
+
+
 _CONDITIONS: Final[dict[str, tuple[pl.Expr, str]]] = {
-    _ENTER_WARNING: (c("signed") >= c("warning_enter"), "wait_in"),
-    _LEAVE_WARNING: ((c("signed") < c("warning_exit")) & ~c("is_partial"), "wait_out"),
-    _ENTER_CRITICAL: (c("signed") >= c("critical_enter"), "wait_in"),
-    _LEAVE_CRITICAL: ((c("signed") < c("critical_exit")) & ~c("is_partial"), "wait_out"),
+    _ENTER_WARNING: (_enters("warning"), "wait_in"),
+    _LEAVE_WARNING: (_leaves("warning"), "wait_out"),
+    _ENTER_CRITICAL: (_enters("critical"), "wait_in"),
+    _LEAVE_CRITICAL: (_leaves("critical"), "wait_out"),
 }
 """Each condition, and the column that says how much weight it needs before it acts."""
 _LATCHES: Final = {"warning": (_ENTER_WARNING, _LEAVE_WARNING), "critical": (_ENTER_CRITICAL, _LEAVE_CRITICAL)}

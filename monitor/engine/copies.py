@@ -160,11 +160,20 @@ def _marks_of(bars: pl.DataFrame) -> pl.DataFrame:
 def _copies_of(marks: pl.DataFrame, begin: int) -> pl.DataFrame:
     """Which of the marked minutes from `begin` on are copies, as `COPIED`."""
     days = marks.select(c("value_date").unique().sort()).with_row_index("day").with_columns(c("day").cast(pl.Int64))
+    is_new = c("minute") >= begin
+    dates, minutes = (marks.filter(is_new)[name].unique().implode() for name in ("value_date", "minute_of_day"))
     moved = (c("mid2_e9") != c("mid2_e9").shift(1)).over("instrument", "value_date").fill_null(value=True)
-    every = marks.sort("instrument", "minute").with_columns(has_moved=moved).join(days, on="value_date")
-    new = every.filter(c("minute") >= begin)
+    new = (
+        marks.filter(c("value_date").is_in(dates))
+        .sort("instrument", "minute")
+        .with_columns(has_moved=moved)
+        .filter(is_new)
+        .join(days, on="value_date")
+    )
+    # Only what stood at the same minutes of the day can be the same.
+    earlier = marks.filter(c("minute_of_day").is_in(minutes)).join(days.rename({"day": "of"}), on="value_date")
     same = ["instrument", "minute_of_day", "mark"]
-    matches = new.join(every.select(*same, of="day"), on=same).filter(
+    matches = new.join(earlier.select(*same, "of"), on=same).filter(
         c("of").is_between(c("day") - DAYS_BEFORE, c("day") - 1)
     )
     back = pl.DataFrame({"after": pl.int_range(0, WINDOW_MINUTES * MINUTE_SECONDS, MINUTE_SECONDS, eager=True)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
@@ -29,7 +29,6 @@ MOVED_PERCENT: Final = 2
 """A peer has moved if its mid is so far from where it was when the other stopped."""
 LEAST_MOVERS: Final = 3
 """So many peers have, and at least half of them."""
-_STUCK_REACH: Final = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -57,31 +56,19 @@ class LastQuoted(Window):
             mid2_e6=pl.lit(None, pl.Int64), blind=pl.lit(value=True)
         )  # fmt: skip
         rows = pl.concat([said, silent.select(said.columns)]).filter(c("tick").is_in(ticks))
-        rows = _with_stuck(rows.with_columns(value_date=new_york_date(c("tick"))), at.tiers.cds_days)
+        rows = _with_stuck(rows.with_columns(value_date=new_york_date(c("tick"))), at.tiers)
         return rows.select(*ROW_COLUMNS, *self.columns).sort("tick", *names)
 
 
-def _with_stuck(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+def _with_stuck(rows: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
     """Blind where the mid is what it was at the end of the last days, all of them, and the peers have moved meanwhile.
 
     Ford's stood at 1023.918 from 2020-03-20 to 03-27 while all others moved.
     """
-    names = list(cds.NAMES)
-    first = rows["value_date"].min()
-    if not isinstance(first, date):
+    if rows.is_empty():
         return rows
-    ends = (
-        days.filter(c("value_date") >= first - _STUCK_REACH)
-        .sort("value_date", *names, "last_us", "partition")
-        .unique(["value_date", *names], keep="last", maintain_order=True)
-        .select("value_date", *names, "mid2_e6")
-        .drop_nulls("mid2_e6")
-    )
-    has_changed = (c("mid2_e6") != c("mid2_e6").shift(1).over(names)).fill_null(value=False)
-    ends = ends.with_columns(run=has_changed.cum_sum().over(names))
-    ends = ends.with_columns(
-        since=c("value_date").first().over(*names, "run"), days=pl.int_range(pl.len()).over(*names, "run") + 1
-    )
+    names = list(cds.NAMES)
+    ends = tiers.once("ends of CDS days", lambda: _ends_of_days(tiers.cds_days), of=("cds_days",))
     asked = rows.select(*names, of="value_date").unique().sort("of")
     last = asked.join_asof(
         ends.sort("value_date"),
@@ -111,6 +98,22 @@ def _with_stuck(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     )
     rows = rows.join(found, on=[*names, "value_date"], how="left", maintain_order="left")
     return rows.with_columns(blind=c("blind") | (c("mid2_e6") == c("stuck_e6")).fill_null(value=False))
+
+
+def _ends_of_days(days: pl.DataFrame) -> pl.DataFrame:
+    """The last mid of each name and day, since which day it has been that, and on how many days."""
+    names = list(cds.NAMES)
+    ends = (
+        days.sort("value_date", *names, "last_us", "partition")
+        .unique(["value_date", *names], keep="last", maintain_order=True)
+        .select("value_date", *names, "mid2_e6")
+        .drop_nulls("mid2_e6")
+    )
+    has_changed = (c("mid2_e6") != c("mid2_e6").shift(1).over(names)).fill_null(value=False)
+    ends = ends.with_columns(run=has_changed.cum_sum().over(names))
+    return ends.with_columns(
+        since=c("value_date").first().over(*names, "run"), days=pl.int_range(pl.len()).over(*names, "run") + 1
+    )
 
 
 def _newest_of_second(bars: pl.DataFrame) -> pl.DataFrame:

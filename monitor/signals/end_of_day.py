@@ -175,7 +175,7 @@ class EndOfDayExcess(Window):
             on_blind=c("blind").filter(on).sort_by(order).last(),
             off2_e9=(2 * c(treasury.SPREAD).filter(off).median()).cast(pl.Int64),
             off_blind=2 * c("blind").filter(off).sum() > off.sum(),
-            is_partial=(off & c("blind")).any(),
+            is_partial=(off & c(treasury.SPREAD).is_null()).any(),
         )
         flags = [c(name).fill_null(value=False) for name in ("on_blind", "off_blind", IS_PARTIAL)]
         rows = (
@@ -237,6 +237,7 @@ def _said(tiers: Tiers) -> pl.DataFrame:
     return tiers.once(
         "end of day, said",
         lambda: tiers.treasury_prints.with_columns(c(list(ATTRIBUTES)).forward_fill().over("instrument")),
+        of=("treasury_prints",),
     )
 
 
@@ -261,7 +262,7 @@ def _spells(tiers: Tiers) -> pl.DataFrame:
     the first session that does not wait) and ends (its start); overdue and over: the ticks at which the next print is
     missed and the issue retired, null where the next print came first.
     """
-    return tiers.once("end of day, spells", lambda: _make_spells(tiers))
+    return tiers.once("end of day, spells", lambda: _make_spells(tiers), of=("treasury_prints",))
 
 
 def _make_spells(tiers: Tiers) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from polars import col as c
 from monitor.engine.bars import treasury
 from monitor.engine.bars.quotes import area, length
 from monitor.engine.tiers import EVER
-from monitor.signals.model import IS_OVER, ROW_COLUMNS, Window
+from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Window
 from monitor.signals.sessions import due_after, is_open, session_starts, sessions
 from monitor.signals.stale import stale_spells
 from monitor.signals.thresholds import SECONDS_PER_MINUTE
@@ -38,7 +38,7 @@ QUOTED_COLUMNS: Final[dict[str, pl.DataType]] = (
     | {length(name): pl.Int64() for name in treasury.MEASURES}
     | ATTRIBUTES
     | _TERMS
-    | {IS_OVER: pl.Boolean()}
+    | {IS_OVER: pl.Boolean(), IS_PARTIAL: pl.Boolean()}
 )
 """What the rows of `Quoted` carry after `ROW_COLUMNS`: areas (value x microseconds) and lengths over the window."""
 ISSUE_COLUMNS: Final[dict[str, pl.DataType]] = QUOTED_COLUMNS | {
@@ -186,11 +186,15 @@ def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
                 c(_SUMS).sum(),
                 c("speaks", "is_fresh", "is_two_sided").any(),
                 c("blind", IS_OVER).all(),
+                # One of several venues has fallen silent: were it the wide one, the mean of the others would fall.
+                (c("blind") & ~c(IS_OVER)).any().alias(IS_PARTIAL),
                 c("last_us").max(),
                 c("value_date").first(),
                 c([*ATTRIBUTES, *_TERMS]).drop_nulls().last(),
             )
         )
+    else:
+        rows = rows.with_columns(pl.lit(value=False).alias(IS_PARTIAL))
     rows = rows.filter(~c(IS_OVER) | c("speaks")).with_columns(blind=c("blind") & ~c(IS_OVER))
     return rows.with_columns(is_stale=pl.lit(value=False)).select(*ROW_COLUMNS, *ISSUE_COLUMNS).sort(key)
 

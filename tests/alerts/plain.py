@@ -46,15 +46,21 @@ class Latch:
     ) -> None:
         """The value stood for this weight; a missing value neither adds nor ends, missing thresholds end.
 
-        A partial value is not known to be past the exit.
+        A partial value that is low is as good as missing.
         """
         if edge is None:
             self.inside = self.outside = 0
         if value is None or edge is None:
             return
         enter, leave = edge
-        self.inside = self.inside + weight if sign * value >= sign * enter else 0
-        self.outside = self.outside + weight if sign * value < sign * leave and not is_partial else 0
+        if sign * value >= sign * enter:
+            self.inside += weight
+        elif not is_partial:
+            self.inside = 0
+        if sign * value >= sign * leave:
+            self.outside = 0
+        elif not is_partial:
+            self.outside += weight
 
     def act(
         self,

@@ -66,17 +66,18 @@ class Day:
         return {(each.signal, tuple(sorted(each.labels.items()))): each.after for each in self.transitions}
 
     def falls(self) -> list[Transition]:
-        """Where a level is lower than the highest that its label set had."""
-        highest: dict[tuple[str, tuple[tuple[str, str], ...]], Level] = {}
-        found = []
+        """Where a level, once all have risen, is below that of the sound day; what a fault itself raised may fall."""
+        standing = sound().states() if self.damage.faults else {}
+        found, highest = [], dict[tuple[str, tuple[tuple[str, str], ...]], Level]()
         for each in self.transitions:
             if each.after == BLIND:
                 continue
             key = (each.signal, tuple(sorted(each.labels.items())))
-            level = RANK[each.after]
-            if level < highest.get(key, Level.CALM):
+            level, before = RANK[each.after], highest.get(key, Level.CALM)
+            least = RANK[standing.get(key, Level.CALM.word)] if self.damage.faults else before
+            if level < min(before, least):
                 found.append(each)
-            highest[key] = max(level, highest.get(key, Level.CALM))
+            highest[key] = max(level, before)
         return found
 
     def gauge(self, name: str, **labels: str) -> float | None:

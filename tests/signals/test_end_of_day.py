@@ -281,7 +281,7 @@ class Plain:
         widths = sorted(s.spread for s in off if s.spread is not None)
         middle = (widths[(len(widths) - 1) // 2] + widths[len(widths) // 2]) / 2 if widths else None
         blind = (on is not None and here[on[1]].blind) or 2 * silent > len(off)
-        return blind, tenor, middle, None if on is None else here[on[1]].spread, silent > 0, False
+        return blind, tenor, middle, None if on is None else here[on[1]].spread, len(widths) < len(off), False
 
 
 # Random logs.

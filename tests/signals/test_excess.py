@@ -104,17 +104,18 @@ class PlainIssues(PlainTreasury):
         on = [issue for issue in awaited if self.attributes(issue, tick)[1]]
         off = [issue for issue in awaited if issue not in on]
         silent = [issue for issue in off if self.state(issue, "spread", tick) == BLIND]
+        means = {issue: self.mean(issue, "spread", tick) for issue in off if issue not in silent}
+        spreads = [mean for mean in means.values() if mean is not None]
+        is_partial = len(spreads) < len(off)
         if not on or not off:
-            return ABSENT, None, bool(silent)
+            return ABSENT, None, is_partial
         newest = max(on, key=lambda issue: (self.maturity(issue, tick), issue))
         if self.state(newest, "spread", tick) == BLIND or 2 * len(silent) > len(off):
-            return BLIND, None, bool(silent)
-        means = [self.mean(issue, "spread", tick) for issue in off if issue not in silent]
-        spreads = [mean for mean in means if mean is not None]
+            return BLIND, None, is_partial
         own = self.mean(newest, "spread", tick)
         if not spreads or own is None:
-            return ABSENT, None, bool(silent)
-        return PRESENT, median(spreads) - own, bool(silent)
+            return ABSENT, None, is_partial
+        return PRESENT, median(spreads) - own, is_partial
 
 
 def told(log: Log, extra: list[int] | None = None) -> pl.DataFrame:
@@ -245,8 +246,9 @@ def test_where_the_only_on_the_run_rolls_off_there_is_nothing_to_compare_until_t
     assert row([ON, *THREE, rolled, new], "09:02:01") == (4.0, False, False)
 
 
-def test_a_one_sided_off_the_run_has_no_spread_and_is_not_silent() -> None:
-    assert row([ON, *THREE[:2], quote("C", "09:00", None)], "09:00:01") == (5.0, False, False)
+def test_a_one_sided_off_the_run_has_no_spread_and_makes_the_rest_partial() -> None:
+    """Dealers leave before they widen: if the widest lost a side, a narrow median would be no recovery."""
+    assert row([ON, *THREE[:2], quote("C", "09:00", None)], "09:00:01") == (5.0, False, True)
 
 
 def test_when_its_only_off_the_run_is_retired_it_is_blind_no_more() -> None:

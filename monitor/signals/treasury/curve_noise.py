@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from polars import col as c
 
-from monitor.signals.model import IS_PARTIAL, ROW_COLUMNS, Signal, View, Window, divided
+from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Signal, View, Window, divided
+from monitor.signals.quoted import quoted_lives
 from monitor.signals.sessions import sessions
 from monitor.signals.svensson import FEWEST, curve_noise_bp, is_fitted, is_measured
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
@@ -40,8 +41,8 @@ _QUOTE: Final = ("coupon_e6", "maturity", "mid2_e9")
 class CurveNoise(Window):
     """The last mids of every five minutes of a session, against the curve fitted to them.
 
-    Columns: `noise_e9` (Int64, 1e-9 bp; null: absent), and `is_partial`: an issue with one to ten years left that had
-    a mid earlier in the session has none now, so the noise of the others may be too low, but hardly too high.
+    Columns: `noise_e9` (Int64, 1e-9 bp; null: absent), and `is_partial`: an issue with one to ten years left that was
+    quoted lately has no mid now, so the noise of the others may be too low, but hardly too high.
 
     Attributes:
         issues: says whose quotes are stale.
@@ -58,7 +59,10 @@ class CurveNoise(Window):
         ticks = begun.select(tick=pl.int_ranges(first, "session_end", EVERY_SECONDS)).explode(
             "tick", empty_as_null=False
         )
-        every = pl.concat([ticks["tick"], begun["session_end"].alias("tick")])
+        # What was quoted in the session before is missed from the first fit on.
+        lives = quoted_lives(tiers)["since"].alias("tick")
+        firsts = sessions(tiers.calendar, lives)["next_start"].drop_nulls() + EVERY_SECONDS
+        every = pl.concat([each.alias("tick") for each in (ticks["tick"], begun["session_end"], firsts)])
         return every.filter(every.is_between(after, upto, closed="right")).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
@@ -74,20 +78,14 @@ class CurveNoise(Window):
         stale = at.rows(self.issues).filter("is_stale").select("tick", "instrument")
         quoted = quoted.join(stale, on=["tick", "instrument"], how="anti", maintain_order="left")
         present = quoted.group_by("tick").agg(present=c("is_measured").sum().cast(pl.Int64))
-        # How many were there at any minute of the session so far, now or not.
-        so_far = (
-            _seen(at.tiers)
-            .group_by("session_end", "since")
-            .agg(seen=pl.len().cast(pl.Int64))
-            .sort("since")
-            .with_columns(c("seen").cum_sum().over("session_end"))
-        )
+        missing = self._expected(at, asked).join(quoted, on=["tick", "instrument"], how="anti")
         rows = (
-            asked.join_asof(so_far, left_on="tick", right_on="since", by="session_end", check_sortedness=False)
-            .drop_nulls("seen")
-            .join(present, on="tick", how="left", maintain_order="left")
-            .with_columns(c("present").fill_null(0), is_end=c("tick") == c("session_end"))
-            .with_columns(missing=c("seen") - c("present"))
+            asked.join(present, on="tick", how="left", maintain_order="left")
+            .join(missing.group_by("tick").agg(missing=pl.len().cast(pl.Int64)), on="tick", how="left")
+            .with_columns(c("present", "missing").fill_null(0), is_end=c("tick") == c("session_end"))
+            .with_columns(seen=c("present") + c("missing"))
+            .filter(c("seen") > 0)
+            .sort("tick")
         )
         too_few = (c("present") < FEWEST) | (100 * c("missing") > MOST_MISSING_PERCENT * c("seen"))
         rows = rows.with_columns(
@@ -100,6 +98,14 @@ class CurveNoise(Window):
             .select(*ROW_COLUMNS, *NOISE_COLUMNS)
             .sort("tick")
         )
+
+    def _expected(self, at: Evaluation, asked: pl.DataFrame) -> pl.DataFrame:
+        """(tick, instrument) of the issues that belong to the curve and were quoted lately, today or before."""
+        known = at.rows(self.issues).filter(~c(IS_OVER)).drop_nulls(["coupon_e6", "maturity"]).filter(is_measured())
+        today = _seen(at.tiers).join(asked.select("tick", "session_end"), on="session_end")
+        today = today.filter(c("since") <= c("tick"))
+        both = [each.select("tick", "instrument") for each in (known, today)]
+        return pl.concat(both).unique().join(asked.select("tick"), on="tick", how="semi")
 
 
 def may_tick(calendar: MarketCalendar, after: int, upto: int, every: int) -> bool:
@@ -137,7 +143,7 @@ def _quoted(tiers: Tiers) -> pl.DataFrame:
             .select("minute", "instrument", *_QUOTE, "value_date", "session_end", "is_measured")
         )
 
-    return tiers.once("curve_noise_quoted", make)
+    return tiers.once("curve_noise_quoted", make, of=("treasury_minutes",))
 
 
 def _seen(tiers: Tiers) -> pl.DataFrame:

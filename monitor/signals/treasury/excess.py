@@ -33,8 +33,9 @@ _EXCESS: Final[dict[str, pl.DataType]] = {
 class Excess(Window):
     """The spreads of a tenor's off-the-runs and of its on-the-run, side by side.
 
-    It is blind while the on-the-run is silent, or more than half of the off-the-runs, and partial while any of them is:
-    if the widest of them were not quoted any more the median would fall, and that would be no recovery.
+    It is blind while the on-the-run is silent, or more than half of the off-the-runs, and partial while any of them has
+    no spread, be it silent or without a second side: if the widest of them were not quoted any more the median would
+    fall, and that would be no recovery.
 
     Attributes:
         issues: the window of all issues.
@@ -70,13 +71,14 @@ class Excess(Window):
                 on_silent=c("is_silent").filter(is_on).last(),
                 off_count=is_off.sum(),
                 off_silent=(is_off & c("is_silent")).sum(),
+                off_missing=(is_off & c("spread").is_null()).sum(),
             )
             .filter("speaks")
             .with_columns(
                 blind=(c("on_silent").fill_null(value=False) | (2 * c("off_silent") > c("off_count")))
                 & (c("on_count") > 0)
                 & (c("off_count") > 0),
-                is_partial=c("off_silent") > 0,
+                is_partial=c("off_missing") > 0,
             )
             .select(*ROW_COLUMNS, *_EXCESS)
         )

@@ -155,7 +155,7 @@ class Legs(Window):
                 .select("tick", value_date="newest", blind=(c("tick") >= c("due")).fill_null(value=False))
             )
 
-        return tiers.once(("published_legs", self.long, self.short), make)
+        return tiers.once(("published_legs", self.long, self.short), make, of=("reference",))
 
     def _outside(self, tiers: Tiers, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows of ticks at which the session, if there is one, has no quotes of both tenors yet."""
@@ -211,7 +211,7 @@ def _on_the_run(tiers: Tiers) -> pl.DataFrame:
             .sort("tick", "instrument")
         )
 
-    return tiers.once("on_the_run", make)
+    return tiers.once("on_the_run", make, of=("treasury_minutes",))
 
 
 def _leg(tiers: Tiers, asked: pl.DataFrame, tenor: int) -> pl.DataFrame:
