@@ -158,7 +158,8 @@ def run(
             wall_time.monotonic,
             is_synthetic=story is not None and story.is_synthetic,
         )
-        pipeline = Pipeline(signals, calendar, begin=story.first_tick if story else None)
+        begin = story.first_tick if story else None
+        pipeline = Pipeline(signals, calendar, begin=begin, is_durable=settings.run.state is not None)
         journal = _journal(settings, story, pipeline, calendar, prometheus)
         has_state = journal is not None and journal.open()
         clock = story.clock(journal.clock_us if journal else None) if story else None
@@ -237,7 +238,8 @@ def replay(
         story = _story_of_replay(scenario, seed, history, _day(first), _day(last))
         sources = [story.all_at_once()] if story else list(parse_inputs(inputs or [_history_folder(history or "")]))
         signals = settings.catalogue()
-        pipeline = Pipeline(signals, calendar, begin=story.first_tick if story else None)
+        begin = story.first_tick if story else None
+        pipeline = Pipeline(signals, calendar, begin=begin, is_durable=state is not None)
         with ExitStack() as stack:
             journal = _journal_of_replay(state, story, pipeline, calendar, stack)
             synthetic = story.name if story and story.is_synthetic else None

@@ -62,6 +62,7 @@ class Pipeline:
         begin: the first tick that is run, epoch seconds: what comes before is past, read into the tiers only.
             None: every tick.
         ticks_at_once: bounds the memory.
+        is_durable: whether `checkpoint` is asked for; if not, what it would give is forgotten as it comes.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Pipeline:
         *,
         begin: int | None = None,
         ticks_at_once: int = TICKS_AT_ONCE,
+        is_durable: bool = True,
     ) -> None:
         self._signals = tuple(signals)
         self._decoder = Decoder()
@@ -78,6 +80,7 @@ class Pipeline:
         self._evaluator = Evaluator(signals, calendar)
         self._daily = DailyValues(signals, calendar, self._store)
         self._ticks_at_once = ticks_at_once
+        self._is_durable = is_durable
         self._begin = begin
         self._ran = BEFORE_EVERY_TICK
         self._newest_us: int | None = None
@@ -138,6 +141,8 @@ class Pipeline:
             upto: the newest tick to run; None: up to the newest event.
             now_us: the moment by the clock of arrivals; None: nothing is ever idle.
         """
+        if not self._is_durable:
+            self._forget_new()
         if now_us is not None:
             self._release_idle(now_us)
         if upto is None:
@@ -241,6 +246,15 @@ class Pipeline:
     def suspects(self) -> dict[str, int]:
         """By stream, how many events with a volume equal an earlier one of their second in all but the position."""
         return self._store.suspects()
+
+    def _forget_new(self) -> None:
+        """Let go of the rows that nobody will write down."""
+        self._store.take_new()
+        self._daily.take_new()
+        self._releases.clear()
+        for partition in self._store.partitions.values():
+            for sealer in partition.sealers.values():
+                sealer.take_new_ids()
 
     def _release_idle(self, now_us: int) -> None:
         for partition in self._store.partitions.values():

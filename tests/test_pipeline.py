@@ -384,3 +384,19 @@ def test_a_print_that_came_after_the_last_tick_is_in_the_checkpoint() -> None:
     recorded = pipeline.checkpoint()
     assert pipeline.positions["rates"] == 1
     assert recorded.appends["reference"].select("series", c("tick") - OPEN).rows() == [("IORB", 99)]
+
+
+@given(logs())
+@settings(deadline=None, max_examples=3)
+def test_without_a_state_the_same_is_told_and_nothing_is_kept_for_it(log: Log) -> None:
+    feed = Feed(log)
+    durable, other = Run(feed), Run(feed)
+    other.pipeline = Pipeline(SIGNALS, CALENDAR, is_durable=False)
+    for run in (durable, other):
+        for name, count in run.waiting.items():
+            run.ingest(name, count)
+        run.pipeline.finish()
+        run.advance(feed.end)
+    assert_same(other.told, durable.told)
+    other.advance(feed.end)
+    assert not other.pipeline.checkpoint().appends
