@@ -18,7 +18,7 @@ from monitor.engine.bars.quotes import area, length
 from monitor.engine.tiers import EVER
 from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Window
 from monitor.signals.sessions import due_after, is_open, session_starts, sessions
-from monitor.signals.stale import stale_spells
+from monitor.signals.stale import is_within, stale_spells
 from monitor.signals.thresholds import SECONDS_PER_MINUTE
 
 if TYPE_CHECKING:
@@ -203,10 +203,7 @@ def _with_stale(rows: pl.DataFrame, spells: pl.DataFrame) -> pl.DataFrame:
     """Blind where a quote comes again and again and does not follow the market."""
     if spells.is_empty() or rows.is_empty():
         return rows
-    found = rows.select("tick", "instrument").join_asof(
-        spells.sort("since"), left_on="tick", right_on="since", by="instrument", check_sortedness=False
-    )
-    is_stale = (found["tick"] < found["until"]).fill_null(value=False) & ~rows[IS_OVER]
+    is_stale = is_within(rows, spells) & ~rows[IS_OVER]
     return rows.with_columns(blind=c("blind") | is_stale, is_stale=is_stale)
 
 

@@ -1,8 +1,8 @@
 """Quotes that come and say nothing new: a feed that repeats itself, or an earlier day, and no calm.
 
 An issue is *stale* when neither its mid nor its spread has changed for half an hour of a session while at least three
-other issues, and a quarter of all that are quoted, have moved by ten ticks (about two basis points of yield). It stays
-so until its quote changes, be it that it loses a side: that its peers stand still again says nothing about it.
+other issues, and a quarter of all that are quoted, have moved by ten ticks (one to three basis points of yield). It
+stays so until its quote changes, be it that it loses a side: that its peers stand still again says nothing about it.
 
 An issue is stale, too, in minutes that repeat those of an earlier session (`engine.copies`), until it is quoted
 otherwise than it was then.
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 UNCHANGED_MINUTES: Final = 30
 """Long enough that even a quote which is looked after by hand has followed a moving market."""
 MOVED_TICKS: Final = 10
-"""Ten ticks are one to two basis points of yield at every tenor: no quoted issue keeps still over that."""
+"""Ten ticks are one to three basis points of yield, by tenor: no quoted issue keeps still over that."""
+UNMOVED_SECONDS: Final = 300
 LEAST_MOVERS: Final = 3
 MOVERS_PERCENT: Final = 25
 
@@ -41,6 +42,37 @@ def stale_spells(tiers: Tiers) -> pl.DataFrame:
     # A pass over the session so far: not at each tick, but when a minute has come to its end.
     of = ("treasury_minutes", "treasury_copies")
     return tiers.once("stale", lambda: _put_together([_unchanged(tiers), _copied(tiers)]), of=of)
+
+
+def unmoved_spells(tiers: Tiers) -> pl.DataFrame:
+    """Where an issue's mid and spread have not changed for `UNMOVED_SECONDS`, as `SPELL`; not known to be stale yet."""
+    return tiers.once("unmoved", lambda: _unmoved(tiers), of=("treasury_minutes",))
+
+
+def _unmoved(tiers: Tiers) -> pl.DataFrame:
+    own = ["instrument", "session_start"]
+    runs = (
+        _minute_ends(tiers)
+        .filter(c("mid2_e9").is_not_null())
+        .group_by(*own, "run", maintain_order=True)
+        .agg(start=c("tick").first(), last=c("tick").last(), session_end=c("session_end").first())
+    )
+    until = c("start").shift(-1).over(own).fill_null(c("session_end"))
+    return (
+        runs.with_columns(since=c("start") + UNMOVED_SECONDS, until=until)
+        .filter(c("since") <= c("last"))
+        .select(*SPELL)
+    )
+
+
+def is_within(rows: pl.DataFrame, spells: pl.DataFrame) -> pl.Series:
+    """Whether each row's `tick` lies in a spell of its `instrument`."""
+    if spells.is_empty() or rows.is_empty():
+        return pl.repeat(value=False, n=rows.height, dtype=pl.Boolean, eager=True)
+    found = rows.select("tick", "instrument").join_asof(
+        spells.sort("since"), left_on="tick", right_on="since", by="instrument", check_sortedness=False
+    )
+    return (found["tick"] < found["until"]).fill_null(value=False)
 
 
 def _put_together(spells: list[pl.DataFrame]) -> pl.DataFrame:
@@ -70,10 +102,12 @@ def _copied(tiers: Tiers) -> pl.DataFrame:
     )
 
 
-def _unchanged(tiers: Tiers) -> pl.DataFrame:
+def _minute_ends(tiers: Tiers) -> pl.DataFrame:
+    """What stood at the ends of the minutes of sessions, by issue and time.
+
+    `run` numbers the stretches of a session in which neither the mid nor the spread has changed.
+    """
     minutes = tiers.treasury_minutes
-    if minutes.is_empty():
-        return pl.DataFrame(schema=SPELL)
     ends = minutes.select("instrument", "mid2_e9", "spread_e9", "tenor_e3", tick=c("minute") + MINUTE_SECONDS)
     days = sessions(tiers.calendar, ends["tick"]).select("tick", "session_start", "session_end")
     ends = (
@@ -83,7 +117,13 @@ def _unchanged(tiers: Tiers) -> pl.DataFrame:
     )
     own = ["instrument", "session_start"]
     changed = pl.any_horizontal(c(name).ne_missing(c(name).shift(1).over(own)) for name in ("mid2_e9", "spread_e9"))
-    ends = ends.with_columns(run=changed.cum_sum().over(own))
+    return ends.with_columns(run=changed.cum_sum().over(own))
+
+
+def _unchanged(tiers: Tiers) -> pl.DataFrame:
+    ends, own = _minute_ends(tiers), ["instrument", "session_start"]
+    if ends.is_empty():
+        return pl.DataFrame(schema=SPELL)
     ends = ends.with_columns(run_start=c("tick").first().over(*own, "run"))
     period = f"{UNCHANGED_MINUTES * MINUTE_SECONDS + 1}i"
     ranges = (

@@ -111,7 +111,8 @@ def _of_source(source: str, day: date, begin_us: int, end_us: int) -> Log:
     return _trades(source, begin_us, end_us)
 
 
-SOURCES: Final = (*ISSUES, "GC-ON", "GCF", *NAMES)
+TRADED: Final = ("GC-ON", "GCF")
+SOURCES: Final = (*ISSUES, *TRADED, *NAMES)
 
 
 class Fault(StrEnum):

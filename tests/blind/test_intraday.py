@@ -19,6 +19,7 @@ from tests.blind.stressed_day import (
     LEVELS_STAND,
     OVER,
     SOURCES,
+    TRADED,
     Damage,
     Fault,
     in_order,
@@ -112,10 +113,15 @@ def test_the_day_is_a_stressed_one() -> None:
 
 @st.composite
 def damages(draw: st.DrawFn) -> Damage:
-    """Any faults of any sources; a copy is of three issues or more, as it is known by that."""
+    """Any faults of any sources.
+
+    A copy is of three issues or more, as it is known by that; and of trades all are lost or none: what is left of them
+    cannot be told from a thin market.
+    """
     kinds = st.sampled_from([Fault.REMOVED, Fault.FROZEN, Fault.TRUNCATED, Fault.ONE_SIDED])
+    of_trades = st.sampled_from([Fault.REMOVED, Fault.FROZEN, Fault.ONE_SIDED])
     hit = draw(st.sets(st.sampled_from(SOURCES), min_size=1))
-    faults = {source: draw(kinds) for source in sorted(hit)}
+    faults = {source: draw(of_trades if source in TRADED else kinds) for source in sorted(hit)}
     copied = [source for source in faults if source in ISSUES]
     if len(copied) >= 3 and draw(st.booleans()):
         faults |= dict.fromkeys(copied, Fault.COPIED)

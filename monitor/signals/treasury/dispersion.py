@@ -16,9 +16,10 @@ from polars import col as c
 from monitor import streams
 from monitor.engine.bars import treasury as bars
 from monitor.engine.bars.quotes import Standing
-from monitor.signals.model import IS_OVER, ROW_COLUMNS, Signal, View, Window, divided
+from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Signal, View, Window, divided
 from monitor.signals.quoted import ATTRIBUTES, FIVE_MINUTES
 from monitor.signals.sessions import is_open, sessions
+from monitor.signals.stale import is_within, unmoved_spells
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, ThresholdRow
 from monitor.signals.treasury.measures import ADRIAN, QUOTED, SEGMENT
 from monitor.streams import MICROSECONDS_PER_SECOND
@@ -61,7 +62,10 @@ class MidQuartiles(Window):
         """
         changes = _changes(tiers, after - self.span_seconds, upto)
         own = _ticks_after(changes, self.span_seconds).filter(c("tick").is_between(after, upto, closed="right"))
-        return pl.concat([self.quoted.ticks(tiers, after, upto), own["tick"]]).unique().sort()
+        spells = unmoved_spells(tiers)
+        edges = pl.concat([spells["since"], spells["until"]]).alias("tick")
+        edges = edges.filter(edges.is_between(after, upto, closed="right"))
+        return pl.concat([self.quoted.ticks(tiers, after, upto), own["tick"], edges]).unique().sort()
 
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """A row a speaking issue and tick, with `LOWER` and `UPPER`: null below `LEAST_SECONDS` and off session."""
@@ -69,7 +73,9 @@ class MidQuartiles(Window):
         days = sessions(at.tiers.calendar, base["tick"]).filter(is_open()).sort("tick")
         windows = days.select("tick", begin=pl.max_horizontal(c("tick") - self.span_seconds, "session_start"))
         quartiles = _quartiles(at.tiers, windows.filter(c("begin") < c("tick")), self.span_seconds)
-        return base.join(quartiles, on=["tick", "instrument"], how="left", maintain_order="left")
+        rows = base.join(quartiles, on=["tick", "instrument"], how="left", maintain_order="left")
+        # A quote that comes as it was for minutes is not known to follow the market: that it lies still is no calm yet.
+        return rows.with_columns(is_within(rows, unmoved_spells(at.tiers)).alias(IS_PARTIAL))
 
 
 def _newest(seconds: pl.DataFrame, begin: int, end: int) -> pl.DataFrame:
