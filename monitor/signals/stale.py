@@ -51,16 +51,16 @@ def unmoved_spells(tiers: Tiers) -> pl.DataFrame:
 
 def _unmoved(tiers: Tiers) -> pl.DataFrame:
     own = ["instrument", "session_start"]
-    runs = (
-        _minute_ends(tiers)
-        .filter(c("mid2_e9").is_not_null())
-        .group_by(*own, "run", maintain_order=True)
-        .agg(start=c("tick").first(), last=c("tick").last(), session_end=c("session_end").first())
-    )
-    until = c("start").shift(-1).over(own).fill_null(c("session_end"))
+    tick = c("tick")
+    # The first end of a minute that shows it: in between, where nothing stood, nobody could know.
+    shown = tick.filter(tick - tick.first() >= UNMOVED_SECONDS).min()
     return (
-        runs.with_columns(since=c("start") + UNMOVED_SECONDS, until=until)
-        .filter(c("since") <= c("last"))
+        _minute_ends(tiers)
+        .drop_nulls("mid2_e9")
+        .group_by(*own, "run", maintain_order=True)
+        .agg(start=tick.first(), since=shown, session_end=c("session_end").first())
+        .with_columns(until=c("start").shift(-1).over(own).fill_null(c("session_end")))
+        .drop_nulls("since")
         .select(*SPELL)
     )
 
