@@ -187,7 +187,7 @@ def _by_instrument(rows: pl.DataFrame) -> pl.DataFrame:
                 c("speaks", "is_fresh", "is_two_sided").any(),
                 c("blind", IS_OVER).all(),
                 # One of several venues has fallen silent: were it the wide one, the mean of the others would fall.
-                (c("blind") & ~c(IS_OVER)).any().alias(IS_PARTIAL),
+                ((c("blind") & ~c(IS_OVER)).any() & (~c("blind") & ~c(IS_OVER)).any()).alias(IS_PARTIAL),
                 c("last_us").max(),
                 c("value_date").first(),
                 c([*ATTRIBUTES, *_TERMS]).drop_nulls().last(),

@@ -63,7 +63,10 @@ def put_together(parts: Sequence[Values]) -> Values:
 def assert_same(found: Values, expected: Values) -> None:
     """To the bit: values, nulls, types, order."""
     for name, frame in expected.items():
-        assert_frame_equal(found[name], frame, check_exact=True)
+        try:
+            assert_frame_equal(found[name], frame, check_exact=True)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
 
 
 # The same bits in every mode.
