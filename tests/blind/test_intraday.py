@@ -1,7 +1,11 @@
-"""Blind is not calm: whatever happens to the inputs of a stressed day, no level falls because of it."""
+"""Blind is not calm: whatever happens to the inputs of a stressed day, no level falls because of it.
+
+CI looks at the same days each time; `BLIND_DAYS=200 pytest tests/blind` at many others.
+"""
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -131,7 +135,9 @@ def damages(draw: st.DrawFn) -> Damage:
 
 
 @given(damages())
-@settings(deadline=None, max_examples=10)
+@settings(
+    deadline=None, max_examples=int(os.environ.get("BLIND_DAYS", "10")), derandomize="BLIND_DAYS" not in os.environ
+)
 def test_no_level_falls_because_of_it(damage: Damage) -> None:
     assert not Day(damage).falls()
 
