@@ -636,7 +636,7 @@ class TestDamage:
         begin = struct.pack("<8sI", MAGIC, VERSION + 1)
         raw = begin + struct.pack("<I", zlib.crc32(begin)) + b"whatever it holds"
         (tmp_path / name(n)).write_bytes(raw)
-        with pytest.raises(BarLogError, match=rf"{name(n)} has the format version 2, .* reads only 1: use the release"):
+        with pytest.raises(BarLogError, match=rf"{name(n)} has .* {VERSION + 1}, .* only {VERSION}: use the release"):
             reopened(tmp_path)
         assert (tmp_path / name(n)).read_bytes() == raw
         assert names(tmp_path) == [name(1), name(2), name(3)]
