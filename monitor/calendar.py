@@ -15,6 +15,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import accumulate
+from math import ceil
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -55,6 +56,12 @@ class Flag(StrEnum):
 
 FLAG_ORDER: tuple[Flag, ...] = tuple(Flag)
 """From the most specific: Y, Q, M, C."""
+
+EVENT = "E"
+"""Stands where a flag would for the time around an announcement, when dealers step back for minutes and come again.
+
+It is of a moment, not of a day, and more specific than any flag.
+"""
 
 _PERIODS: dict[Flag, Callable[[date], int]] = {
     Flag.YEAR: lambda d: d.year,
@@ -129,16 +136,19 @@ class UserDates:
         business_days: open, although QuantLib says closed; a weekend too.
         early_closes: the end of that day's session, New York, in place of a rule's; 17:00 undoes a rule.
         flags: letters of `Flag`, added to those that the day has.
+        events: windows around announcements, from one moment to another, in which `EVENT` stands; with their zones.
 
     Raises:
         ValueError: a date is both a holiday and a business day, or outside 1990 to 2100; a flag is unknown;
-            an early close has a zone or a fraction of a second, or is not after 07:00 and at most 17:00.
+            an early close has a zone or a fraction of a second, or is not after 07:00 and at most 17:00; an event has
+            no zone, or ends before it begins.
     """
 
     holidays: frozenset[date] = frozenset()
     business_days: frozenset[date] = frozenset()
     early_closes: Mapping[date, time] = field(default_factory=dict)
     flags: Mapping[date, str] = field(default_factory=dict)
+    events: tuple[tuple[datetime, datetime], ...] = ()
 
     def __post_init__(self) -> None:
         for day in (*self.holidays, *self.business_days, *self.early_closes, *self.flags):
@@ -153,6 +163,10 @@ class UserDates:
         for day, flags in self.flags.items():
             if unknown := sorted(set(flags) - set(FLAG_ORDER)):
                 msg = f"The flag {unknown[0]!r} of {day} is none of {', '.join(FLAG_ORDER)}."
+                raise ValueError(msg)
+        for start, end in self.events:
+            if start.tzinfo is None or end.tzinfo is None or not start < end:
+                msg = f"The event from {start} to {end} must have zones, and end after it begins."
                 raise ValueError(msg)
 
 
@@ -222,6 +236,8 @@ class MarketCalendar:
     def __init__(self, user: UserDates = NO_USER_DATES) -> None:
         self._holidays, self._opened = user.holidays, user.business_days
         self._early_closes, self._user_flags = dict(user.early_closes), dict(user.flags)
+        moments = [(ceil(start.timestamp()), ceil(end.timestamp())) for start, end in user.events]
+        self._events = pl.DataFrame(moments, {"start": pl.Int64(), "end": pl.Int64()}, orient="row").sort("start")
         self._years: dict[int, _Year] = {}
         self._tables: dict[int, pl.DataFrame] = {}
 
@@ -282,6 +298,23 @@ class MarketCalendar:
             if before < d.replace(day=15) <= d:
                 found.add(Flag.COUPON)
         return "".join(flag for flag in FLAG_ORDER if flag in found)
+
+    def flags_at(self, tick: int) -> str:
+        """The flags of the tick's New York date, `EVENT` before them within an event."""
+        day = max(FIRST_DATE, self.new_york_date(tick * MICROSECONDS_PER_SECOND))
+        return (EVENT if self.is_event(pl.Series([tick])).item() else "") + self.flags(day)
+
+    def is_event(self, ticks: pl.Series) -> pl.Series:
+        """Whether each epoch second lies in an event of the user's; the end of one does not."""
+        # An event may begin within another: the latest end so far is what counts.
+        begun = self._events.with_columns(pl.col("end").cum_max())
+        found = pl.DataFrame({"tick": ticks.cast(pl.Int64)}).with_row_index("place").sort("tick")
+        found = found.join_asof(begun, left_on="tick", right_on="start").sort("place")
+        return (found["tick"] < found["end"]).fill_null(value=False)
+
+    def event_edges(self) -> pl.Series:
+        """The epoch seconds at which an event begins or ends, sorted."""
+        return pl.concat([self._events["start"].alias("tick"), self._events["end"].alias("tick")]).unique().sort()
 
     def session(self, d: date) -> tuple[int, int] | None:
         """The epoch seconds at which the date's session begins and ends; None without a session."""

@@ -10,12 +10,12 @@ import os
 import re
 import tomllib
 from dataclasses import replace
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -62,6 +62,13 @@ class LogSettings(_Section):
     format: LogFormat = Field("auto", description="text for people, json for machines, auto: by the terminal.")
 
 
+class EventSettings(_Section):
+    """One announcement: from when, and for how long, dealers are expected to step back."""
+
+    start: AwareDatetime = Field(description="With its zone: 2026-06-12T08:29:00-04:00.")
+    minutes: int = Field(ge=1, le=480, description="How long.")
+
+
 class CalendarSettings(_Section):
     """Your own dates, laid over the SOFR and the bond-market calendar."""
 
@@ -69,10 +76,14 @@ class CalendarSettings(_Section):
     business_days: frozenset[date] = Field(frozenset(), description="Days that are, whatever the calendars say.")
     early_closes: dict[date, time] = Field({}, description="Day to New York time at which its session ends.")
     flags: dict[date, str] = Field({}, description="Day to flags that it has besides: letters out of C, M, Q, Y.")
+    events: tuple[EventSettings, ...] = Field(
+        (), description="Announcements, around which depth and dispersion have thresholds of their own."
+    )
 
     def user_dates(self) -> UserDates:
         """The dates for the market calendar; ValueError if they contradict each other."""
-        return UserDates(self.holidays, self.business_days, self.early_closes, self.flags)
+        events = tuple((each.start, each.start + timedelta(minutes=each.minutes)) for each in self.events)
+        return UserDates(self.holidays, self.business_days, self.early_closes, self.flags, events)
 
     @field_serializer("holidays", "business_days")
     def _in_order(self, days: frozenset[date]) -> list[date]:

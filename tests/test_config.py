@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,11 @@ class TestPrecedence:
         assert (row.calm, row.warning) == (12, Edge(50, 50))
         assert settings.calendar.holidays == {date(2025, 1, 9)}
 
+    def test_an_event_lasts_so_many_minutes(self, file: Path) -> None:
+        settings = of(file, "[calendar]\nevents = [{ start = 2025-01-10T08:29:00-05:00, minutes = 20 }]")
+        ((start, end),) = settings.calendar.user_dates().events
+        assert (start, end - start) == (datetime(2025, 1, 10, 13, 29, tzinfo=UTC), timedelta(minutes=20))
+
     def test_variables_of_other_programs_are_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A container platform sets such for a service that is called `monitor`."""
         monkeypatch.setenv("MONITOR_PORT", "tcp://127.0.0.1:9464")
@@ -192,6 +197,7 @@ class TestWrong:
             ("[calendar]\nholidays = [\n2020-01-02,\n'foo']", "FILE, line 2: calendar.holidays.1: "),
             ("[calendar.flags]\n2020-01-02 = 'MX'", "FILE, line 1: calendar: The flag 'X' of 2020-01-02 is none"),
             ("[calendar.early_closes]\n2020-01-02 = 06:00:00", "FILE, line 1: calendar: The early close of 2020"),
+            ("[calendar]\nevents = [{ start = 2025-01-10T08:29:00, minutes = 5 }]", "FILE, line 2: calendar.events.0."),
             ("[calendar]\nholidays = [1890-01-01]", "FILE, line 1: calendar: The calendar knows 1990-01-01 to "),
         ],
     )  # fmt: skip

@@ -15,11 +15,10 @@ from polars import col as c
 from monitor.alerts.levels import LEVEL_COLUMNS, RULE_COLUMNS, fold
 from monitor.alerts.rules import in_force, with_rules
 from monitor.alerts.teller import Teller
-from monitor.calendar import FIRST_DATE
+from monitor.calendar import EVENT
 from monitor.results import STEP_COLUMNS, Level, Output, label_columns
 from monitor.signals import label_names
 from monitor.signals.model import VALUE_COLUMNS
-from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +77,7 @@ class Evaluator:
         """
         sets = self._label_sets(values)
         points = self._points(values, sets)
-        windows = self._of_windows(points.filter(~c("by_print")), until)
+        windows = self._of_windows(self._at_event_edges(points.filter(~c("by_print")), until), until)
         loud = pl.concat([windows, *self._of_prints(points.filter("by_print"), until)])
         quiet = self._quiet(values, sets)
         ranks = sets.select("key", "rank")
@@ -90,12 +89,11 @@ class Evaluator:
         self._standing = newest.select(self._standing.columns).unique("key", keep="last", maintain_order=True)
         shape = [*self.step_shape, "rank"]
         steps = pl.concat([loud.filter("is_step").select(shape), quiet.filter("is_step").select(shape)])
-        today = max(FIRST_DATE, self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
         return Output(
             until=until,
             steps=steps.sort("tick", "rank", "value_date").select(*self.step_shape),
             transitions=tuple(transitions),
-            thresholds=tuple(in_force(self._signals, self._calendar.flags(today))),
+            thresholds=tuple(in_force(self._signals, self._calendar.flags_at(until))),
         )
 
     def blinded(self, values: Mapping[str, pl.DataFrame], until: int) -> Output:
@@ -134,8 +132,7 @@ class Evaluator:
             replace(each, by_wall_clock=True) for each in self._teller.tell(loud, rows.clear(), self._standing)
         ]
         self._standing = pl.concat([self._standing, rows]).unique("key", keep="last", maintain_order=True)
-        today = max(FIRST_DATE, self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
-        thresholds = tuple(in_force(self._signals, self._calendar.flags(today)))
+        thresholds = tuple(in_force(self._signals, self._calendar.flags_at(until)))
         return Output(until, rows.select(*self.step_shape), tuple(transitions), thresholds)
 
     def standing(self, until: int) -> Output:
@@ -144,9 +141,8 @@ class Evaluator:
         Args:
             until: the newest tick run, epoch seconds.
         """
-        today = max(FIRST_DATE, self._calendar.new_york_date(until * MICROSECONDS_PER_SECOND))
         steps = self._standing.sort("tick", "signal", *self._labels).select(*self.step_shape)
-        return Output(until, steps, (), tuple(in_force(self._signals, self._calendar.flags(today))))
+        return Output(until, steps, (), tuple(in_force(self._signals, self._calendar.flags_at(until))))
 
     def state(self) -> dict[str, pl.DataFrame]:
         """All that the next tick needs to know, by name."""
@@ -208,6 +204,25 @@ class Evaluator:
         points = pl.concat(parts).sort("tick", "key", "value_date")
         has_value = c("value").is_not_null().cum_max().over("key")
         return points.filter(has_value | c("key").is_in(self._standing["key"].implode()))
+
+    def _at_event_edges(self, points: pl.DataFrame, until: int) -> pl.DataFrame:
+        """The window values; where an event begins or ends, what stands comes again with the rules from there on."""
+        edges = self._calendar.event_edges()
+        edges = edges.filter(edges <= until)
+        minded = [s for s in self._signals if any(EVENT in row.overrides for row in s.thresholds)]
+        if edges.is_empty() or not minded:
+            return points
+        standing = pl.concat([self._last.select(*self._point), points])
+        standing = standing.filter(c("signal").is_in([signal.name for signal in minded])).sort("tick", "key")
+        standing = standing.with_columns(then=c("tick").shift(-1).over("key").fill_null(until + 1))
+        again = standing.filter(c("value").is_not_null()).join(edges.alias("edge").to_frame(), how="cross")
+        again = again.filter(c("tick") < c("edge"), c("edge") < c("then")).with_columns(tick="edge")
+        again = again.select(name for name in self._point if name not in RULE_COLUMNS or name == "row")
+        parts = [points]
+        for signal in minded:
+            mine = again.filter(c("signal") == signal.name)
+            parts.append(with_rules(mine, signal, self._calendar).select(*self._point))
+        return pl.concat(parts).sort("tick", "key", "value_date")
 
     def _quiet(self, values: Mapping[str, pl.DataFrame], sets: pl.DataFrame) -> pl.DataFrame:
         """The change points of quiet label sets, by label set and tick.

@@ -9,7 +9,7 @@ import polars as pl
 from polars import col as c
 
 from monitor.alerts.levels import RULE_COLUMNS
-from monitor.calendar import FIRST_DATE, LAST_DATE
+from monitor.calendar import EVENT, FIRST_DATE, LAST_DATE
 from monitor.results import Level, ThresholdInForce
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def with_rules(values: pl.DataFrame, signal: Signal, calendar: MarketCalendar) -> pl.DataFrame:
     """The values of a signal with `RULE_COLUMNS`; null rules where no threshold row applies."""
     values = values.join(_flags(values["value_date"], calendar), on="value_date", how="left", maintain_order="left")
-    values = values.with_columns(c("flags").fill_null(""))
+    is_event = calendar.is_event(values["tick"]) & ~values["by_print"]  # a print is of a day, not of a moment
+    event = pl.select(pl.when(is_event).then(pl.lit(EVENT)).otherwise(pl.lit(""))).to_series()
+    values = values.with_columns(flags=event + c("flags").fill_null(""))
     used = values.select("row", "flags", "by_print").unique().drop_nulls("row")
     rows = {row.id: row for row in signal.thresholds}
     rules = [

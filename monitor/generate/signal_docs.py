@@ -68,8 +68,9 @@ def thresholds_page(signals: Sequence[Signal]) -> str:
         "The defaults, each as enter/exit in the signal's unit; an exit is strictly past its value. On value dates "
         "with a calendar flag the enter values of *flagged days* hold (warning/critical): Y, Q and M are the first and "
         "last SOFR business day of a year, a quarter and a month, C is the 15th or the business day after it; the "
-        "most specific flag that a row names wins. Settings of `[thresholds.SIGNAL.ROW]` take the place of these; "
-        "`market_signal_threshold` exports what is in force.",
+        "most specific flag that a row names wins. E is the time within your own `[calendar] events`, around "
+        "announcements, when dealers step back for minutes; it goes before all flags. Settings of "
+        "`[thresholds.SIGNAL.ROW]` take the place of these; `market_signal_threshold` exports what is in force.",
         table(head, rows),
         "## Why these",
         "\n".join(reasons),

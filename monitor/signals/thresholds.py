@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from monitor.calendar import FLAG_ORDER
+from monitor.calendar import EVENT, FLAG_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,8 +79,9 @@ class ThresholdRow:
         calm: the value that scores 0; None: no score.
         warning: None: no such level.
         critical: None: no such level.
-        overrides: calendar flag to (warning, critical) enter values on flagged value dates; the most specific
-            flag that the row names wins, in the order Y, Q, M, C. Exits are the row's own.
+        overrides: calendar flag to (warning, critical) enter values on flagged value dates, or `E` to those within the
+            user's events; the most specific that the row names wins, in the order E, Y, Q, M, C. Exits are the row's
+            own.
         hold_in: before a level is entered.
         hold_out: before it is left.
         low_is_bad: thresholds are undershot.
@@ -101,9 +102,9 @@ class ThresholdRow:
     notify: Notify = Notify.ON_CALL
 
     def __post_init__(self) -> None:
-        unknown = set(self.overrides) - {str(flag) for flag in FLAG_ORDER}
+        unknown = set(self.overrides) - {EVENT, *map(str, FLAG_ORDER)}
         if unknown:
-            raise ValueError(f"threshold row {self.id}: {sorted(unknown)} is no calendar flag (C, M, Q, Y)")
+            raise ValueError(f"threshold row {self.id}: {sorted(unknown)} is no calendar flag (C, M, Q, Y) and no E")
         sign = self.sign
         edges = [edge for edge in (self.warning, self.critical) if edge is not None]
         for edge in edges:
@@ -141,7 +142,7 @@ class ThresholdRow:
         >>> row.enters("YQM"), row.enters("C"), row.enters("")
         ((25, 45), (20, 35), (20, 30))
         """
-        for flag in FLAG_ORDER:
+        for flag in (EVENT, *FLAG_ORDER):
             if flag in flags and flag in self.overrides:
                 return self.overrides[flag]
         return (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars import col as c
 
+from monitor.calendar import EVENT
 from monitor.signals.baselines import LEAST_SESSIONS, AgainstBaseline
 from monitor.signals.model import Signal, View
 from monitor.signals.quoted import ATTRIBUTES
@@ -53,7 +54,7 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
                 ThresholdRow(
                     "all", pl.lit(value=True), "all issues",
                     "Depth in the 10-year halves on a bad day, and fell by an order of magnitude in March 2020.",
-                    calm=0.15, warning=Edge(0.5, 0.4), critical=Edge(0.8, 0.7),
+                    calm=0.15, warning=Edge(0.5, 0.4), critical=Edge(0.8, 0.7), overrides={EVENT: (0.7, 0.95)},
                     hold_in=Hold(seconds=10 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=30 * SECONDS_PER_MINUTE),
                 ),
             ),

@@ -14,6 +14,7 @@ import polars as pl
 from polars import col as c
 
 from monitor import streams
+from monitor.calendar import EVENT
 from monitor.engine.bars import treasury as bars
 from monitor.engine.bars.quotes import Standing
 from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Signal, View, Window, divided
@@ -214,7 +215,7 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
                     "the on-the-run 7-year and 10-year",
                     "Quoted in ticks of half a 32nd, its mids of five calm minutes lie one tick apart; quartiles two "
                     "32nds apart are a market that moves too fast to quote.",
-                    calm=0.5, warning=Edge(2.0, 1.0), critical=Edge(6.0, 3.0),
+                    calm=0.5, warning=Edge(2.0, 1.0), critical=Edge(6.0, 3.0), overrides={EVENT: (5.0, 10.0)},
                     hold_out=Hold(seconds=10 * SECONDS_PER_MINUTE),
                 ),
             ),
