@@ -5,8 +5,7 @@ the run where issues say both, so that an issue that was auctioned yesterday doe
 
 A crisis is not let in. A session is not *admitted* for an issue if, at any time in it, one of its signals that has a
 `freezes` says so: the level of its z (4, held for ten minutes), its spread or its depth was not calm. Unfrozen, the
-baseline swallows the crisis: the z of the off-the-run 30-year would have fallen from 44 on 2020-03-10 to 1.3 on the
-peak day. After sixty sessions what was kept out is let in after all: that is the new normal.
+baseline would swallow the crisis: z would fall towards its peak. After sixty sessions what was kept out is let in after all: that is the new normal.
 """
 
 from __future__ import annotations
