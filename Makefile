@@ -26,7 +26,7 @@ run: install ## the monitor, live, on a made-up crunch; Ctrl-C stops it, after a
 	@exec $(BIN)/stress-monitor run --state var/state
 
 test: install ## the whole test suite
-	@$(BIN)/python -m pytest
+	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 soak: install ## kill the monitor KILLS times (1000) and compare with unbroken runs; a second call goes on
 	@$(BIN)/python -m tests.restart.soak --kills $(KILLS)
