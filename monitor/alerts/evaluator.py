@@ -75,12 +75,11 @@ class Evaluator:
                 signal that is not in it did not change.
             until: the newest tick run, epoch seconds; every value stands until then.
         """
-        sets = self._label_sets(values)
+        sets, ranks = self._label_sets(values)
         points = self._points(values, sets)
         windows = self._of_windows(self._at_event_edges(points.filter(~c("by_print")), until), until)
         loud = pl.concat([windows, *self._of_prints(points.filter("by_print"), until)])
         quiet = self._quiet(values, sets)
-        ranks = sets.select("key", "rank")
         # As the sinks get them: by tick, signal, labels and value date.
         loud = loud.join(ranks, on="key", how="left", maintain_order="left")
         loud = loud.sort("tick", "rank", "value_date", maintain_order=True)
@@ -105,7 +104,7 @@ class Evaluator:
             values: by signal, what `evaluate` gave for ticks that no input has reached.
             until: the newest of them, epoch seconds.
         """
-        sets = self._label_sets(values)
+        sets, _ = self._label_sets(values)
         parts = [pl.DataFrame(schema={"key": pl.String(), "since": pl.Int64()})]
         for signal in self._signals:
             mine = sets.filter(c("signal") == signal.name)
@@ -170,11 +169,15 @@ class Evaluator:
         self._standing = fitted("standing", self._standing)
         self._teller.restore(state["told"])
 
-    def _label_sets(self, values: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        """Every label set among the values, a row each.
+    def _label_sets(self, values: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Every label set among the values, and the places of all that are known.
 
-        Columns: signal, the labels, key, rank (its place among them, by signal and labels), is_loud. A label set to
-        which no threshold ever applied is *quiet*: it has no level to be followed, which is most of the work.
+        A label set to which no threshold ever applied is *quiet*: it has no level to be followed, which is most of the
+        work.
+
+        Returns:
+            Signal, the labels, key, rank (its place by signal and labels), is_loud; and key and rank, also of label
+            sets that have no values now, as their holds may come to an end.
         """
         labels = label_columns(self._labels)
         parts = [pl.DataFrame(schema={"signal": pl.String()} | labels | {"is_ruled": pl.Boolean(), "key": pl.String()})]
@@ -185,9 +188,13 @@ class Evaluator:
                 keys = signal.labels or [pl.lit(0).alias(_NO_LABEL)]
                 sets = values[signal.name].group_by(keys).agg(is_ruled=is_ruled).drop(_NO_LABEL, strict=False)
                 parts.append(sets.with_columns(signal=pl.lit(signal.name), key=_key(signal)))
-        sets = pl.concat(parts, how="diagonal").sort("signal", *self._labels).with_row_index("rank")
+        sets = pl.concat(parts, how="diagonal")
+        order = ["signal", *self._labels]
+        ranks = pl.concat([sets.select("key", *order), self._standing.select("key", *order)]).unique("key")
+        ranks = ranks.sort(order).select("key", rank=pl.int_range(pl.len()))
+        sets = sets.join(ranks, on="key").sort("rank")
         followed = c("key").is_in(self._last["key"].implode())
-        return sets.with_columns(c("rank").cast(pl.Int64), is_loud=c("is_ruled") | followed).drop("is_ruled")
+        return sets.with_columns(is_loud=c("is_ruled") | followed).drop("is_ruled"), ranks
 
     def _points(self, values: Mapping[str, pl.DataFrame], sets: pl.DataFrame) -> pl.DataFrame:
         """The change points of loud label sets with their keys and rules, in the order of ticks.

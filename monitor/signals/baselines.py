@@ -5,7 +5,8 @@ the run where issues say both, so that an issue that was auctioned yesterday doe
 
 A crisis is not let in. A session is not *admitted* for an issue if, at any time in it, one of its signals that has a
 `freezes` says so: the level of its z (4, held for ten minutes), its spread or its depth was not calm. Unfrozen, the
-baseline would swallow the crisis: z would fall towards its peak. After sixty sessions what was kept out is let in after all: that is the new normal.
+baseline would swallow the crisis: z would fall towards its peak. After sixty sessions what was kept out is let in after
+all: that is the new normal.
 """
 
 from __future__ import annotations

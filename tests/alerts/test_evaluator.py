@@ -107,7 +107,12 @@ def one_a_tick(some: list[Value]) -> list[Value]:
     return list({(v.tick, v.instrument, v.value_date): v for v in some}.values())
 
 
+PRINTED_AT_A_HOLDS_END = Value(OPEN + 10 * MINUTE, "A", DAY - timedelta(days=9), 6.0)
+TRADED_BEFORE = Value(OPEN, "A", DAY, 4.0)
+
+
 @settings(max_examples=40, deadline=None)
+@example([PRINTED_AT_A_HOLDS_END], [TRADED_BEFORE], [])
 @given(
     st.lists(printed, max_size=9).map(one_a_tick),
     st.lists(traded, max_size=9).map(one_a_tick),
