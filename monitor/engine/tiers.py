@@ -19,6 +19,7 @@ from monitor.calendar import new_york_dates
 from monitor.engine.bars import KINDS
 from monitor.engine.bars.repo import merge_bars
 from monitor.engine.copies import MARK, Copies
+from monitor.engine.decode import schema
 from monitor.engine.ladder import DAYS, PERIODS, SECONDS, Ladder
 from monitor.engine.minutes import MINUTE_SECONDS, Minutes
 from monitor.engine.partition import Partition
@@ -68,13 +69,19 @@ TREASURY_PRINT: Final[dict[str, pl.DataType]] = _VERSION | {
     "on_the_run": pl.Boolean(),
 }
 
-BENCHMARKS, REFERENCES, TREASURY_PRINTS = "benchmarks", "reference", "treasury_prints"
-PRINTS: Final = {BENCHMARKS: BENCHMARK, REFERENCES: REFERENCE, TREASURY_PRINTS: TREASURY_PRINT}
+DEAL: Final[dict[str, pl.DataType]] = _VERSION | {
+    name: kind for name, kind in schema(streams.NEWISSUE).items() if name not in _VERSION
+}
+"""What was said of a tranche of a new issue: each event by itself, as it amends some of the fields of those before."""
+
+BENCHMARKS, REFERENCES, TREASURY_PRINTS, DEALS = "benchmarks", "reference", "treasury_prints", "deals"
+PRINTS: Final = {BENCHMARKS: BENCHMARK, REFERENCES: REFERENCE, TREASURY_PRINTS: TREASURY_PRINT, DEALS: DEAL}
 """The tiers of prints: name to columns."""
 _TIER_OF_PRINTS: Final = {
     streams.REPO.name: BENCHMARKS,
     streams.REFERENCE.name: REFERENCES,
     streams.TREASURY.name: TREASURY_PRINTS,
+    streams.NEWISSUE.name: DEALS,
 }
 
 MARKS: Final = "treasury_marks"
@@ -83,7 +90,11 @@ MARKS: Final = "treasury_marks"
 BENCHMARK_KEY: Final = ("instrument", "value_date")
 REFERENCE_KEY: Final = ("series", "effective_date")
 TREASURY_PRINT_KEY: Final = ("instrument", "value_date")
-KEYS: Final = {BENCHMARKS: BENCHMARK_KEY, REFERENCES: REFERENCE_KEY, TREASURY_PRINTS: TREASURY_PRINT_KEY}
+DEAL_KEY: Final = ("deal_id", "ts_us", "partition", "offset")
+"""No event of a deal takes the place of another one."""
+KEYS: Final = {
+    BENCHMARKS: BENCHMARK_KEY, REFERENCES: REFERENCE_KEY, TREASURY_PRINTS: TREASURY_PRINT_KEY, DEALS: DEAL_KEY,
+}  # fmt: skip
 
 BASELINE: Final[dict[str, pl.DataType]] = {
     "value_date": pl.Date(),  # the session that is compared
@@ -121,6 +132,7 @@ class Tiers:
         treasury_minutes: what stood at the end of each minute, as `TREASURY_MINUTE`, in the order of minutes.
         treasury_copies: which minutes repeat those of an earlier session, as `COPIED`.
         baselines: of each session and group of issues, as `BASELINE`.
+        deals: what was said of new issues, as `DEAL`, in the order of ticks.
         cds_seconds: CDS quotes by second, as `CDS_SECOND`, in the order of seconds.
         cds_days: CDS quotes by whole New York day, as `CDS_DAY`.
         kept: what `once` made of frames that seldom change.
@@ -136,6 +148,7 @@ class Tiers:
     treasury_minutes: pl.DataFrame
     treasury_copies: pl.DataFrame
     baselines: pl.DataFrame
+    deals: pl.DataFrame
     cds_seconds: pl.DataFrame
     cds_days: pl.DataFrame
     kept: Kept = field(default_factory=dict, repr=False, compare=False)
@@ -183,6 +196,7 @@ class Tiers:
             self.treasury_copies.filter(c("minute") + MINUTE_SECONDS <= tick),
             # Those of a session are written before its first tick, and no other tick reads them.
             self.baselines,
+            self.deals.filter(printed),
             self.cds_seconds.filter(sealed),
             self.cds_days.filter(is_over),
         )
@@ -320,6 +334,7 @@ class TierStore:
             self._minutes.upto(horizon, begin),
             self._copies.upto(horizon, begin),
             self.baselines,
+            self._versions[DEALS],
             self.ladders[streams.CDS.name].seconds(begin),
             self.ladders[streams.CDS.name].days,
             self._kept,

@@ -24,7 +24,9 @@ NAMES: Final = ("entity", "tenor_e3")
 SERIES: Final = ("partition", *NAMES)
 _INT: Final = pl.Int64()
 _SERIES_COLUMNS: Final[dict[str, pl.DataType]] = {"partition": pl.String(), "entity": pl.String(), "tenor_e3": _INT}
-_ATTRIBUTES: Final[dict[str, pl.DataType]] = {"recovery_e6": _INT, "index": pl.Boolean(), "index_series": _INT}
+_ATTRIBUTES: Final[dict[str, pl.DataType]] = {
+    "recovery_e6": _INT, "index": pl.Boolean(), "index_series": _INT, "themes": pl.List(pl.String()),
+}  # fmt: skip
 _COUNTS: Final = ("quotes", "one_sided", "crossed", "notional_kusd")
 _LATEST: Final = ("last_us", "mid2_e6", "is_mark", *_ATTRIBUTES)
 
