@@ -417,6 +417,7 @@ def _values(signal: Signal, instruments: list[str]) -> pl.DataFrame:
         by_print=pl.lit(value=True),
         is_partial=pl.lit(value=False),
         value=pl.lit(20.0),
+        graded=pl.lit(None, pl.Float64),
     )
     attributes = {name: pl.lit(None, kind) for name, kind in signal.attributes.items()}
     return frame.with_columns(**attributes).with_columns(row=signal.row).select(*signal.labels, *VALUE_COLUMNS)

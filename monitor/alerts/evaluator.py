@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import col as c
 
-from monitor.alerts.levels import LEVEL_COLUMNS, RULE_COLUMNS, fold
+from monitor.alerts.levels import LEVEL_COLUMNS, RULE_COLUMNS, SIGNED, fold
 from monitor.alerts.rules import in_force, with_rules
 from monitor.alerts.teller import Teller
 from monitor.calendar import EVENT
+from monitor.index.scores import score_of
 from monitor.results import STEP_COLUMNS, Level, Output, label_columns
 from monitor.signals import label_names
 from monitor.signals.model import VALUE_COLUMNS
@@ -55,7 +56,7 @@ class Evaluator:
         folded = self._point | LEVEL_COLUMNS
         self._last = pl.DataFrame(schema=folded)  # window values: the last change point of each key
         self._prints = pl.DataFrame(schema=folded)  # published values: the newest version of each value date
-        folded |= {"level": pl.Int8()}
+        folded |= {"level": pl.Int8(), "score": pl.Float64()}
         # Published values: the row of each key's newest value date, what is mute among them.
         self._newest = pl.DataFrame(schema=folded | {"is_mute": pl.Boolean()})
         # The newest telling of each key, as the sinks know it.
@@ -118,6 +119,8 @@ class Evaluator:
             .with_columns(
                 tick=c("since"),
                 value=pl.lit(None, pl.Float64),
+                graded=pl.lit(None, pl.Float64),
+                score=pl.lit(None, pl.Float64),
                 blind=pl.lit(value=True),
                 is_step=pl.lit(value=True),
                 is_newest=pl.lit(value=True),
@@ -236,7 +239,7 @@ class Evaluator:
 
         Columns: those of what stands that such a label set has, `rank` and `is_step`.
         """
-        told = ["key", "signal", *self._labels, *VALUE_COLUMNS, "level", *_MARKS]
+        told = ["key", "signal", *self._labels, *VALUE_COLUMNS, "level", "score", *_MARKS]
         shape = {name: kind for name, kind in self._standing.schema.items() if name in told} | {"rank": pl.Int64()}
         parts = [pl.DataFrame(schema=shape)]
         quiet = sets.filter(~c("is_loud"))
@@ -251,7 +254,8 @@ class Evaluator:
             blind_before = pl.when(is_first).then(c("stood_blind")).otherwise(c("blind").shift(1))
             is_step = c("value").ne_missing(before) | c("blind").ne_missing(blind_before)
             has_value = c("was_there").fill_null(c("value").is_not_null().cum_max().over("rank"))
-            marks = {"is_newest": pl.lit(value=True), "is_retold": pl.lit(value=False), "level": pl.lit(None, pl.Int8)}
+            marks = {"is_newest": pl.lit(value=True), "is_retold": pl.lit(value=False)}
+            marks |= {"level": pl.lit(None, pl.Int8), "score": pl.lit(None, pl.Float64)}
             parts.append(frame.with_columns(**marks, is_step=is_step).filter(has_value).select(*shape))
         return pl.concat(parts)
 
@@ -265,7 +269,7 @@ class Evaluator:
             pl.concat([self._last, base]).unique("key", keep="last", maintain_order=True)
             .update(latches, on="key")
         )  # fmt: skip
-        return self._marked(folded, is_step=_differs(folded, self._standing, "value", "blind", "level"))
+        return self._marked(folded, is_step=_differs(folded, self._standing, "value", "blind", "level", "score"))
 
     @staticmethod
     def _handed_over(points: pl.DataFrame, other: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
@@ -397,9 +401,11 @@ def _key(signal: Signal) -> pl.Expr:
 
 
 def _with_level(folded: pl.DataFrame) -> pl.DataFrame:
-    """The latches as a level; null where no thresholds apply."""
+    """The latches as a level, null where no thresholds apply; and how bad the value is."""
     level = pl.when("critical").then(int(Level.CRITICAL)).when("warning").then(int(Level.WARNING)).otherwise(0)
-    return folded.with_columns(level=pl.when(c("row").is_not_null()).then(level).cast(pl.Int8))
+    return folded.with_columns(
+        level=pl.when(c("row").is_not_null()).then(level).cast(pl.Int8), score=score_of(SIGNED)
+    )  # fmt: skip
 
 
 def _newest_before(dates: pl.Expr) -> pl.Expr:

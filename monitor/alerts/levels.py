@@ -50,7 +50,8 @@ _IS_VOID: Final = {name: c(f"{latch}_exit").is_null() for latch, names in _LATCH
 
 RULE_COLUMNS: Final[dict[str, pl.DataType]] = {
     "row": pl.String(),  # the threshold row's id; null: no thresholds, and then the rest is null
-    "sign": pl.Int8(),  # -1 where low is bad; the four edges below are already multiplied by it
+    "sign": pl.Int8(),  # -1 where low is bad; the five values below are already multiplied by it
+    "calm": pl.Float64(),
     "warning_enter": pl.Float64(),
     "warning_exit": pl.Float64(),
     "critical_enter": pl.Float64(),
@@ -59,6 +60,9 @@ RULE_COLUMNS: Final[dict[str, pl.DataType]] = {
     "wait_out": pl.Int64(),
 }
 """The thresholds in force at a change point."""
+
+SIGNED: Final = pl.coalesce("graded", "value") * c("sign")
+"""What is compared with the thresholds: the higher, the worse."""
 
 LEVEL_COLUMNS: Final[dict[str, pl.DataType]] = {
     "warning": pl.Boolean(),
@@ -73,7 +77,8 @@ def fold(points: pl.DataFrame, carried: pl.DataFrame, until: int, calendar: Mark
 
     Args:
         points: change points in order within their `key`: `key` (String), `tick` (Int64), `value` (Float64; null:
-            absent or blind), `by_print` and `is_partial` (Boolean) and `RULE_COLUMNS`. Published values are in the
+            absent or blind), `graded` (Float64; null: as the value), `by_print` and `is_partial` (Boolean) and
+            `RULE_COLUMNS`. Published values are in the
             order of their value dates, all others in that of their ticks.
         carried: the last change point of keys that had any before, with `LEVEL_COLUMNS`; at most one a key.
         until: the tick up to which the last values stand.
@@ -105,7 +110,7 @@ def _with_weights(every: pl.DataFrame, until: int, calendar: MarketCalendar) -> 
     clock = calendar.session_seconds_of(every["tick"])
     until_clock = calendar.session_seconds(until) if until >= 0 and not every.is_empty() else 0
     next_clock = c("clock").shift(-1).over("key")
-    return every.with_columns(clock=clock, signed=c("value") * c("sign")).with_columns(
+    return every.with_columns(clock=clock, signed=SIGNED).with_columns(
         weight=pl.when("by_print").then(1).otherwise(next_clock.fill_null(until_clock) - c("clock")),
         stands_before=c("tick").shift(-1).over("key").fill_null(until + 1),
     )

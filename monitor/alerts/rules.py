@@ -54,6 +54,7 @@ def _numbers(row: ThresholdRow, flags: str, *, by_print: bool) -> tuple[int | fl
     wait_in, wait_out = (hold.prints - 1 if by_print else hold.seconds for hold in (row.hold_in, row.hold_out))
     warning, critical = row.enters(flags)
     edges = (
+        row.calm,
         warning,
         row.warning.exit if row.warning else None,
         critical,

@@ -40,6 +40,7 @@ VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {
     "is_partial": pl.Boolean(),  # the value may raise a level, and lowers none
     "value": pl.Float64(),
     "row": pl.String(),  # the id of the threshold row that applies; null: no thresholds
+    "graded": pl.Float64(),  # what thresholds are compared with, where that is not the value itself; else null
 }
 """What `evaluate` gives, after the label columns."""
 
@@ -101,9 +102,10 @@ class Signal:
         value: Float64 expression over a window's columns: integers until the last division; null: absent.
         thresholds: rows in order; the first whose `applies` is true is a label set's.
         window_help: the windows, for people.
-        headline: whether its segment's score is made of it, and its segment is blind when it is.
         freezes: Boolean expression over `value` and `level` (0 calm, 1 warning, 2 critical): while it is true, the
             session of the label set is not admitted to the baselines; None: the signal has no say in it.
+        graded: Float64 expression over a window's columns, in the signal's unit: what its thresholds and scores go by
+            where that is not the value, as when both signs are bad or two conditions must be met; None: the value.
     """
 
     name: str
@@ -117,8 +119,13 @@ class Signal:
     value: pl.Expr
     window_help: str
     thresholds: tuple[ThresholdRow, ...] = ()
-    headline: bool = False
     freezes: pl.Expr | None = None
+    graded: pl.Expr | None = None
+
+    @property
+    def headline(self) -> bool:
+        """Whether its segment's score is made of it, and its segment is blind when it is."""
+        return any(row.headline for row in self.thresholds)
 
     @property
     def alert(self) -> str:
@@ -217,6 +224,9 @@ class Evaluation:
             return None
         labels = {name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels}
         value = pl.when(~c("blind")).then(signal.value.cast(pl.Float64))
+        graded = pl.lit(None, pl.Float64)
+        if signal.graded is not None:
+            graded = pl.when(~c("blind") & signal.value.is_not_null()).then(signal.graded.cast(pl.Float64))
         attributes = {
             name: c(name) if name in view.attributes else pl.lit(None, kind) for name, kind in signal.attributes.items()
         }
@@ -229,6 +239,7 @@ class Evaluation:
             **said,
             by_print=pl.lit(value=view.window.by_print),
             value=value,
+            graded=graded,
         )
         row = pl.when(~c(IS_OVER)).then(signal.row)
         return values.with_columns(row=row).select(*signal.labels, *VALUE_COLUMNS)

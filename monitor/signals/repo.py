@@ -64,6 +64,7 @@ def _rows(
     critical: Edge,
     overrides: dict[str, tuple[float, float]],
     notify: Notify = Notify.ON_CALL,
+    headline: str | None = None,
 ) -> tuple[ThresholdRow, ...]:
     """The same thresholds for benchmarks, which move by prints, and for trades, which must hold 10 minutes."""
     ten_minutes = Hold(seconds=10 * SECONDS_PER_MINUTE)
@@ -77,6 +78,7 @@ def _rows(
         critical=critical,
         overrides=overrides,
         notify=notify,
+        headline=headline,
     )
     trades = replace(
         benchmark,
@@ -113,7 +115,6 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
         Signal(
             name="repo_spread_bp",
             segment=SEGMENT,
-            headline=True,
             title="Repo spread to IORB",
             help="How much dearer overnight cash against Treasuries is than reserves at the Fed.",
             formula="100 * (volume-weighted median rate - IORB in force on the value date)",
@@ -131,12 +132,12 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
                 Edge(20, 16),
                 Edge(30, 20),
                 {"C": (20, 35), "M": (22, 40), "Q": (25, 45), "Y": (30, 60)},
+                headline="spread",
             ),
         ),
         Signal(
             name="repo_tail_bp",
             segment=SEGMENT,
-            headline=True,
             title="Repo tail",
             help="How much more than the middle the dearest hundredth of the volume pays.",
             formula="100 * (99th percentile - median)",
@@ -153,12 +154,12 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
                 Edge(40, 25),
                 Edge(80, 60),
                 {"Q": (60, 80), "Y": (60, 80)},
+                headline="tail",
             ),
         ),
         Signal(
             name="repo_dispersion_bp",
             segment=SEGMENT,
-            headline=True,
             title="Repo dispersion",
             help="How unevenly the middle half of the volume pays.",
             formula="100 * (75th percentile - 25th percentile)",
@@ -175,12 +176,12 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
                 Edge(24, 15),
                 {"Q": (20, 30), "Y": (25, 30)},
                 Notify.NONE,
+                headline="dispersion",
             ),
         ),
         Signal(
             name="repo_corridor_bp",
             segment=SEGMENT,
-            headline=True,
             title="Repo above the corridor",
             help="How far the median rate stands above the top of the Fed's target range.",
             formula="100 * (median - top of the target range in force on the value date)",
@@ -197,6 +198,7 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
                 Edge(8, 5),
                 Edge(15, 8),
                 {"C": (10, 20), "M": (12, 30), "Q": (15, 35), "Y": (20, 40)},
+                headline="corridor",
             ),
         ),
         Signal(

@@ -86,6 +86,7 @@ class ThresholdRow:
         hold_out: before it is left.
         low_is_bad: thresholds are undershot.
         notify: who is told.
+        headline: the headline of the segment that these label sets score for; None: they are shown, and not scored.
     """
 
     id: str
@@ -100,11 +101,14 @@ class ThresholdRow:
     hold_out: Hold = AT_ONCE
     low_is_bad: bool = False
     notify: Notify = Notify.ON_CALL
+    headline: str | None = None
 
     def __post_init__(self) -> None:
         unknown = set(self.overrides) - {EVENT, *map(str, FLAG_ORDER)}
         if unknown:
             raise ValueError(f"threshold row {self.id}: {sorted(unknown)} is no calendar flag (C, M, Q, Y) and no E")
+        if self.headline is not None and (self.calm is None or self.critical is None):
+            raise ValueError(f"threshold row {self.id}: a headline is scored, and wants a calm and a critical value")
         sign = self.sign
         edges = [edge for edge in (self.warning, self.critical) if edge is not None]
         for edge in edges:

@@ -132,7 +132,7 @@ class ReplayFiles(Sink):
             signal="signal",
             labels=pl.struct(*self._labels),
             value="value",
-            score=pl.lit(None, pl.Float64),  # scores come with the stress index
+            score="score",
             level=words,
         )
 

@@ -55,6 +55,7 @@ class Value:
         return {
             "instrument": self.instrument, "tick": self.tick, "value_date": self.value_date, "blind": self.blind,
             "by_print": by_print, "is_partial": False, "value": None if self.blind else self.value,
+            "graded": None,
         }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ SHUT: Final = tuple(
 assert len({CALENDAR.session_seconds(tick) for tick in SHUT}) == len(SESSIONS) + 1
 
 SHAPE: Final = {
-    "key": pl.String(), "tick": pl.Int64(), "value": pl.Float64(), "by_print": pl.Boolean(),
+    "key": pl.String(), "tick": pl.Int64(), "value": pl.Float64(), "graded": pl.Float64(), "by_print": pl.Boolean(),
     "is_partial": pl.Boolean(), **RULE_COLUMNS,
 }  # fmt: skip
 

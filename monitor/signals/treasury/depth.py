@@ -41,7 +41,6 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
         Signal(
             name="treasury_depth_drop_ratio",
             segment=SEGMENT,
-            headline=True,
             title="Treasury depth drop",
             help="How much of the depth that this half-hour is used to is gone.",
             formula="1 - 5-minute mean depth / median",
@@ -54,7 +53,8 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
                 ThresholdRow(
                     "all", pl.lit(value=True), "all issues",
                     "Depth in the 10-year halves on a bad day, and fell by an order of magnitude in March 2020.",
-                    calm=0.15, warning=Edge(0.5, 0.4), critical=Edge(0.8, 0.7), overrides={EVENT: (0.7, 0.95)},
+                    headline="depth_drop", calm=0.15,
+                    warning=Edge(0.5, 0.4), critical=Edge(0.8, 0.7), overrides={EVENT: (0.7, 0.95)},
                     hold_in=Hold(seconds=10 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=30 * SECONDS_PER_MINUTE),
                 ),
             ),

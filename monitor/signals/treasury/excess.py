@@ -94,7 +94,6 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
         Signal(
             name="treasury_off_the_run_excess_32nds",
             segment=SEGMENT,
-            headline=True,
             title="Treasury off-the-run excess spread",
             help="How much more it costs to trade issues that are not the newest of their tenor.",
             formula="median spread of a tenor's off-the-runs - spread of its on-the-run",
@@ -110,7 +109,7 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
                 ThresholdRow(
                     "30y", is_30y, "the 30-year",
                     "By end-of-day quotes at most 1.5 before 2020-03-09, and 6 to 24 from then to 04-09.",
-                    calm=0.5, warning=Edge(3.5, 3.0), critical=Edge(6.0, 4.0),
+                    headline="off_the_run_excess", calm=0.5, warning=Edge(3.5, 3.0), critical=Edge(6.0, 4.0),
                     hold_in=Hold(seconds=10 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=30 * SECONDS_PER_MINUTE),
                 ),
             ),

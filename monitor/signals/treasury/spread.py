@@ -26,11 +26,18 @@ def _tenors(*years: int) -> pl.Expr:
 
 
 def _spread_row(
-    row_id: str, applies: pl.Expr, applies_to: str, reason: str, calm: float, warning: Edge, critical: Edge
+    row_id: str,
+    applies: pl.Expr,
+    applies_to: str,
+    reason: str,
+    calm: float,
+    warning: Edge,
+    critical: Edge,
+    headline: str | None = None,
 ) -> ThresholdRow:
     return ThresholdRow(
         row_id, applies, applies_to, reason, calm=calm, warning=warning, critical=critical,
-        hold_in=_HOLD_IN, hold_out=_HOLD_OUT,
+        hold_in=_HOLD_IN, hold_out=_HOLD_OUT, headline=headline,
     )  # fmt: skip
 
 
@@ -41,22 +48,26 @@ def _spread_rows() -> tuple[ThresholdRow, ...]:
             "on_the_run_2y", on & _tenors(2), "the on-the-run 2-year",
             "Quoted an eighth of a 32nd wide on calm days; two and a half of that is a market that steps back.",
             0.15, Edge(0.3, 0.25), Edge(0.5, 0.4),
+            "on_the_run_spread",
         ),
         _spread_row(
             "on_the_run_5y", on & _tenors(3, 5), "the on-the-run 3-year and 5-year",
             "Quoted a quarter of a 32nd wide on calm days.",
             0.25, Edge(0.35, 0.3), Edge(0.5, 0.4),
+            "on_the_run_spread",
         ),
         _spread_row(
             "on_the_run_10y", on & _tenors(7, 10), "the on-the-run 7-year and 10-year",
             "Quoted half a 32nd wide; it never passed 1.5 by the end-of-day quotes of March 2020, so 1.25 as a mean "
             "of five minutes is rare.",
             0.5, Edge(0.9, 0.7), Edge(1.25, 1.0),
+            "on_the_run_spread",
         ),
         _spread_row(
             "on_the_run_30y", on & _tenors(20, 30), "the on-the-run 20-year and 30-year",
             "Quoted one 32nd wide; the long end widens first, as its risk is dearest to warehouse.",
             1.0, Edge(2.5, 1.9), Edge(4.0, 2.5),
+            "on_the_run_spread",
         ),
         _spread_row(
             "off_the_run_30y", off & _tenors(20, 30), "off-the-run issues of 20 and 30 years",
@@ -75,7 +86,6 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:  # noqa: ARG0
         Signal(
             name="treasury_spread_32nds",
             segment=SEGMENT,
-            headline=True,
             title="Treasury bid-ask spread",
             help="What it costs to buy an issue and sell it again at once.",
             formula="time-weighted mean of 32 * (ask - bid), uncrossed quotes of two sides",

@@ -115,7 +115,6 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:
         Signal(
             name="treasury_two_sided_ratio",
             segment=SEGMENT,
-            headline=True,
             title="Treasury issues with two sides",
             help="How many of the issues that should be quoted have a fresh quote of two sides.",
             formula="issues with a fresh, two-sided, uncrossed quote / expected issues",
@@ -137,7 +136,8 @@ def signals(parameters: TreasuryParameters) -> tuple[Signal, ...]:
                     "One issue in ten without a market is more than a quiet hour shows; three in ten is a strike. It "
                     "is left after five minutes: a copy of an earlier day, whose quotes all have two sides, is found "
                     "in three.",
-                    calm=1.0, warning=Edge(0.90, 0.95), critical=Edge(0.70, 0.85), low_is_bad=True,
+                    headline="two_sided", calm=1.0,
+                    warning=Edge(0.90, 0.95), critical=Edge(0.70, 0.85), low_is_bad=True,
                     hold_in=Hold(seconds=2 * SECONDS_PER_MINUTE), hold_out=Hold(seconds=5 * SECONDS_PER_MINUTE),
                 ),
             ),
