@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from monitor.signals import cds, repo, treasury
+from monitor.signals import cds, credit, newissue, repo, treasury
+from monitor.signals.cds.parameters import CdsParameters
+from monitor.signals.credit.parameters import CreditParameters
+from monitor.signals.found import signals_of
+from monitor.signals.newissue.parameters import NewIssueParameters
 from monitor.signals.repo import RepoParameters
 from monitor.signals.treasury.parameters import TreasuryParameters
 
@@ -22,6 +26,9 @@ class Parameters:
 
     treasury: TreasuryParameters = field(default_factory=TreasuryParameters)
     repo: RepoParameters = field(default_factory=RepoParameters)
+    newissue: NewIssueParameters = field(default_factory=NewIssueParameters)
+    cds: CdsParameters = field(default_factory=CdsParameters)
+    credit: CreditParameters = field(default_factory=CreditParameters)
 
 
 def catalogue(
@@ -35,7 +42,13 @@ def catalogue(
         thresholds: by (signal, row id): rows that replace the defaults.
     """
     own, given = thresholds or {}, parameters or Parameters()
-    every = (*treasury.signals(given.treasury), *repo.signals(given.repo), *cds.signals())
+    every = (
+        *signals_of(treasury, given.treasury),
+        *repo.signals(given.repo),
+        *signals_of(newissue, given.newissue),
+        *signals_of(cds, given.cds),
+        *signals_of(credit, given.credit),
+    )
     return tuple(
         replace(signal, thresholds=tuple(own.get((signal.name, row.id), row) for row in signal.thresholds))
         for signal in every

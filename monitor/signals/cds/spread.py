@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from polars import col as c
 
 from monitor import streams
-from monitor.signals.cds_quotes import LastQuoted
+from monitor.signals.cds.quotes import LastQuoted
 from monitor.signals.model import Signal, View, divided
 from monitor.signals.tenors import tenor_label
+
+if TYPE_CHECKING:
+    from monitor.signals.cds.parameters import CdsParameters
 
 SEGMENT: Final = "cds"
 _UNITS2_PER_BP: Final = 2 * streams.UNITS_PER_BP
 """Of bid + ask: the mid is half of it."""
 
 
-def signals() -> tuple[Signal, ...]:
-    """The CDS signals, in the order in which people read them."""
+def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - every file has the same face
+    """The par spread of each entity and tenor."""
     labels = {"entity": c("entity"), "tenor": tenor_label(c("tenor_e3"))}
     return (
         Signal(
