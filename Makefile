@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 KILLS ?= 1000
 
-.PHONY: help install run test soak check bench format generate lock pictures clean
+.PHONY: help install run test explore soak check bench format generate lock pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -27,6 +27,10 @@ run: install ## the monitor, live, on a made-up crunch; Ctrl-C stops it, after a
 
 test: install ## the whole test suite
 	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+explore: install ## the suite on random examples that no run has seen before; says how to see a failure again
+	@BLIND_DAYS=40 DIRTY_DAYS=20 POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
+	  --hypothesis-profile explore
 
 soak: install ## kill the monitor KILLS times (1000) and compare with unbroken runs; a second call goes on
 	@$(BIN)/python -m tests.restart.soak --kills $(KILLS)
