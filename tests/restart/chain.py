@@ -20,6 +20,7 @@ import polars as pl
 from monitor.calendar import MarketCalendar
 from monitor.engine.barlog import BarLog
 from monitor.engine.retention import pruned
+from monitor.results import STEP_COLUMNS
 from tests.restart.child import Plan
 
 ROOT: Final = Path(__file__).parents[2]
@@ -211,7 +212,8 @@ def _compare_standing(which: str, whole: Told, standing: dict[str, Any]) -> None
 
 
 def _key(row: list[Any]) -> str:
-    return json.dumps([row[2], *row[7:]])
+    """The signal and the labels, which come after what every step has."""
+    return json.dumps([row[2], *row[len(STEP_COLUMNS) :]])
 
 
 def _compare_logs(calendar: MarketCalendar, expected: Path, found: Path) -> None:
