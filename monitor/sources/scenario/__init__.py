@@ -1,8 +1,9 @@
 """Synthetic scenarios: made markets with a past and a story, equal to the byte in every run.
 
 Everything is a function of the scenario, the seed and the block of time, so any block can be made by itself.
-`story` says what happens, `timeline` cuts the time, `treasury`, `repo` and `cds` make one stream's events of one
-block, `policy` and `benchmarks` what is published, and `source` hands it all over by the scenario's clock.
+`story` says what happens, and `wave` what happens in the story of all five streams; `timeline` cuts the time;
+`treasury`, `repo`, `deals`, `cds` and `reference` make one stream's events of one block, with `benchmarks`, `issuance`,
+`marks`, `policy` and `series` for what comes seldom; and `source` hands it all over by the scenario's clock.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Final
 
 from monitor.sources.scenario.source import ScenarioSource
 from monitor.sources.scenario.story import REPO_SQUEEZE, TREASURY_CRUNCH, Scenario
+from monitor.sources.scenario.wave import AI_DEBT_WAVE
 
 __all__ = ["SCENARIOS", "Scenario", "ScenarioSource"]
 
@@ -24,6 +26,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             TREASURY_CRUNCH,
         ),
         Scenario("repo-squeeze", "Cash runs short: repo rates climb past the corridor, until noon", REPO_SQUEEZE),
+        AI_DEBT_WAVE,
     )
 }
-"""The embedded scenarios, by name. Their pasts are the same."""
+"""The embedded scenarios, by name. The pasts of the first three are the same."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.sources.scenario import benchmarks
 from monitor.sources.scenario.policy import IORB_PERCENT
 from monitor.sources.scenario.securities import SPECIALS
-from monitor.sources.scenario.story import CALM, NOTHING, STORY_START_US, US_PER_MINUTE, Course
+from monitor.sources.scenario.story import CALM, NOTHING, US_PER_MINUTE, Course
 from monitor.sources.scenario.timeline import Events, Pace, arrives_us, happens_us, in_order
 from monitor.streams import DVP_SEGMENT, GCF_SEGMENT, MICROSECONDS_PER_SECOND, TRIPARTY_SEGMENT
 
@@ -52,7 +52,7 @@ def _has_double(block: Block) -> bool:
     return block.number % _DOUBLES_EVERY[block.pace] == 0
 
 
-def count(block: Block) -> int:
+def count(scenario: Scenario, seed: int, block: Block) -> int:  # noqa: ARG001 - as all makers
     """How many trades and benchmarks the block has."""
     if block.pace is Pace.PUBLISHED:
         return benchmarks.count(block)
@@ -78,7 +78,7 @@ def _trades(scenario: Scenario, seed: int, block: Block) -> list[tuple[int, str]
         instrument = _ROUND[place]
         ts_us = happens_us(block.start_us + slot * every_us, every_us, rnd)
         is_special = instrument in SPECIALS
-        bp = _CALM_BP[instrument] + 0.4 * sin(phase + tau * (ts_us - STORY_START_US) / (170 * US_PER_MINUTE))
+        bp = _CALM_BP[instrument] + 0.4 * sin(phase + tau * (ts_us - scenario.story_start_us) / (170 * US_PER_MINUTE))
         bp += stress.repo_bp.get(GC if is_special else instrument, NOTHING).at(ts_us) + _NOISE_BP * (rnd() - 0.5)
         if instrument == SPECIALS[0]:
             bp -= stress.special_bp.at(ts_us)

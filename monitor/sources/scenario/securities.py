@@ -7,11 +7,14 @@ none (`912SYN`), with a sound check digit. Prices follow the market's formula fo
 from __future__ import annotations
 
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 from itertools import groupby
 from math import exp
 from typing import Final
+
+from monitor.sources.scenario.story import STORY_DAY
 
 UNITS_PER_POINT: Final = 256
 """Prices are kept in eighths of a 32nd, of which every tick is a multiple."""
@@ -109,7 +112,24 @@ def _securities() -> tuple[Security, ...]:
 
 
 SECURITIES: Final = _securities()
-"""On-the-runs first, by tenor; then off-the-runs, by tenor and maturity."""
+"""As of the usual day of stories: on-the-runs first, by tenor; then off-the-runs, by tenor and maturity."""
+
+_MONTHS_A_COUPON: Final = 6
+_DAYS_A_COUPON: Final = 182.6
+
+
+@cache
+def securities_of(story_day: date) -> tuple[Security, ...]:
+    """The securities of a story of another day: each matures as many half-years earlier or later as that day is.
+
+    >>> securities_of(date(2025, 11, 24))[4].maturity  # the 10-year, half a year before the usual day
+    datetime.date(2035, 8, 15)
+    """
+    coupons = round((STORY_DAY - story_day).days / _DAYS_A_COUPON)
+    if not coupons:
+        return SECURITIES
+    return tuple(replace(s, maturity=_months_before(s.maturity, _MONTHS_A_COUPON * coupons)) for s in SECURITIES)
+
 
 SPECIALS: Final = tuple(
     next(mine).instrument

@@ -9,9 +9,9 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from monitor.sources.base import RawBatch, Source
-from monitor.sources.scenario import cds, policy, repo, treasury
+from monitor.sources.scenario import cds, deals, reference, repo, treasury
 from monitor.sources.scenario.timeline import POSITIONS_PER_BLOCK, Events, blocks_of
-from monitor.streams import CDS, REFERENCE, REPO, TREASURY
+from monitor.streams import CDS, NEWISSUE, REFERENCE, REPO, TREASURY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from monitor.sources.scenario.story import Scenario
     from monitor.sources.scenario.timeline import Block
 
-    Count = Callable[[Block], int]
+    Count = Callable[[Scenario, int, Block], int]
     Make = Callable[[Scenario, int, Block], Events]
 
 MAKERS: Final[dict[str, tuple[Count, Make]]] = {
-    REFERENCE.name: (policy.count, policy.events),
+    REFERENCE.name: (reference.count, reference.events),
     TREASURY.name: (treasury.count, treasury.events),
     REPO.name: (repo.count, repo.events),
+    NEWISSUE.name: (deals.count, deals.events),
     CDS.name: (cds.count, cds.events),
 }
 """What a scenario tells: by stream, how many events a block has, and what makes them. At equal arrivals the order
@@ -38,7 +39,9 @@ _NO_EVENTS: Final = Events([], [])
 class _Partition:
     """One stream of a scenario; it holds the events of one block at most."""
 
-    def __init__(self, stream: str, blocks: Iterable[Block], count: Count, make: Callable[[Block], Events]) -> None:
+    def __init__(
+        self, stream: str, blocks: Iterable[Block], count: Callable[[Block], int], make: Callable[[Block], Events]
+    ) -> None:
         self.stream = stream
         self._make = make
         self._blocks = deque((block, size) for block in blocks if (size := count(block)))
@@ -135,7 +138,12 @@ class ScenarioSource(Source):
         """
         blocks = blocks_of(self._scenario)
         self._partitions = [
-            _Partition(stream, blocks, count, partial(make, self._scenario, self._seed))
+            _Partition(
+                stream,
+                blocks,
+                partial(count, self._scenario, self._seed),
+                partial(make, self._scenario, self._seed),
+            )
             for stream, (count, make) in MAKERS.items()
         ]
         for partition in self._partitions:

@@ -18,14 +18,16 @@ from monitor.streams import MICROSECONDS_PER_SECOND
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from monitor.sources.scenario.credit import Auction, Issue
+
 STORY_DAY: Final = date(2026, 5, 11)
-"""A Monday without a flag, and with 25 whole sessions before it."""
+"""The day of every story that does not say another: a Monday without a flag, and with 25 whole sessions before it."""
 US_PER_MINUTE: Final = 60 * MICROSECONDS_PER_SECOND
 
 
-def story_day_us(at: time) -> int:
-    """Epoch microseconds of a New York time of the story's day."""
-    return MarketCalendar.at_new_york(STORY_DAY, at) * MICROSECONDS_PER_SECOND
+def story_day_us(at: time, day: date = STORY_DAY) -> int:
+    """Epoch microseconds of a New York time of a story's day."""
+    return MarketCalendar.at_new_york(day, at) * MICROSECONDS_PER_SECOND
 
 
 STORY_START_US: Final = story_day_us(time(9))
@@ -38,6 +40,7 @@ class Course:
 
     Args:
         knots: value by New York time of the story's day, `HH:MM`, in rising order; at least one.
+        day: the story's day. A course of one knot is level for ever, so it is of any day.
 
     >>> stress = Course({"09:00": 1.0, "09:10": 3.0})
     >>> [stress.at(STORY_START_US + minutes * US_PER_MINUTE) for minutes in (-60, 0, 5, 60)]
@@ -46,8 +49,8 @@ class Course:
 
     __slots__ = ("_lines", "_times")
 
-    def __init__(self, knots: Mapping[str, float]) -> None:
-        self._times = times = [story_day_us(time.fromisoformat(at)) for at in knots]
+    def __init__(self, knots: Mapping[str, float], day: date = STORY_DAY) -> None:
+        self._times = times = [story_day_us(time.fromisoformat(at), day) for at in knots]
         if not knots or times != sorted(set(times)):
             raise ValueError(f"the knots of a course must rise in time: {', '.join(knots) or 'there is none'}")
         values = list(knots.values())
@@ -93,8 +96,10 @@ class Stress:
         repo_bp: by instrument (`GC-ON`, `GCF`, `TRIPARTY`): added to the calm rate.
         repo_tail_bp: how much more than the middle the dearest twentieth of the trades pays.
         special_bp: how much less than the calm rate the scarcest collateral pays, besides the general level.
-        cds_level: a multiple of the calm spreads.
+        cds_level: a multiple of the calm spreads of every entity that `cds_levels` does not name.
+        cds_levels: by entity: a multiple of its calm spreads.
         cds_bid_ask: a multiple of the calm bid-ask.
+        cds_traded: a multiple of the share of quotes at which protection is traded.
     """
 
     on_the_run_spread: Mapping[int, Course] = field(default_factory=dict)
@@ -109,7 +114,9 @@ class Stress:
     repo_tail_bp: Course = _CALM_TAIL_BP
     special_bp: Course = NOTHING
     cds_level: Course = AS_EVER
+    cds_levels: Mapping[str, Course] = field(default_factory=dict)
     cds_bid_ask: Course = AS_EVER
+    cds_traded: Course = AS_EVER
 
 
 CALM: Final = Stress()
@@ -196,6 +203,25 @@ REPO_SQUEEZE: Final = Stress(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class Credit:
+    """What a story tells of credit; one is equal to itself only, so that what is made of it can be kept.
+
+    A scenario that has this has a past of years besides its sessions: a year of deals (`issuance`), end-of-day CDS
+    marks since 2009 (`marks`) and a year of published series (`series`).
+
+    Attributes:
+        issues: the deals of the story's day.
+        series: by published series, in the unit in which it is kept (bp, busd, percent): what is added to the calm
+            value of the story's day; it is printed anew whenever that changes.
+        auctions: those of the story's day.
+    """
+
+    issues: tuple[Issue, ...] = ()
+    series: Mapping[str, Course] = field(default_factory=dict)
+    auctions: tuple[Auction, ...] = ()
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A story with its past, made from a seed.
@@ -209,6 +235,8 @@ class Scenario:
         story_end_us: where it ends, whole five minutes later.
         speed: seconds of the story a second of wall time, unless the user says otherwise.
         past_sessions: how many whole sessions of quotes come before the story's day.
+        rates_from: the day from which the central bank's rates hold, before all else that is published but marks.
+        credit: what is told of new issues, end-of-day CDS marks and published series; None: nothing.
 
     Raises:
         ValueError: the story does not last whole five minutes, or the past is negative.
@@ -222,6 +250,13 @@ class Scenario:
     story_end_us: int = STORY_END_US
     speed: float = 60.0
     past_sessions: int = 25
+    rates_from: date = date(2025, 12, 11)
+    credit: Credit | None = None
+
+    @property
+    def day(self) -> date:
+        """The story's day, New York."""
+        return MarketCalendar.new_york_date(self.story_start_us)
 
     def __post_init__(self) -> None:
         length_us = self.story_end_us - self.story_start_us

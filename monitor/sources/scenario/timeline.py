@@ -7,6 +7,7 @@ times `POSITIONS_PER_BLOCK`, plus its place in the block.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import Enum, auto
@@ -14,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from monitor.calendar import MarketCalendar
-from monitor.sources.scenario.story import STORY_BLOCK_US, STORY_DAY
+from monitor.sources.scenario.story import STORY_BLOCK_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ class Block:
 
 def blocks_of(scenario: Scenario) -> tuple[Block, ...]:
     """All blocks of a scenario, in order; without the clock or the seed."""
-    prints = _prints()
-    sessions = list(_sessions(scenario.past_sessions))
+    prints = _prints(scenario.day)
+    sessions = list(_sessions(scenario.day, scenario.past_sessions))
     opened_us, _, day = sessions.pop()
     made: list[Block] = []
 
@@ -108,11 +109,11 @@ def blocks_of(scenario: Scenario) -> tuple[Block, ...]:
 
 
 @cache
-def _sessions(count: int) -> tuple[tuple[int, int, date], ...]:
+def _sessions(story_day: date, count: int) -> tuple[tuple[int, int, date], ...]:
     """(start, end, date) of the story's session and of so many before it, in microseconds."""
     calendar = MarketCalendar()
     found: list[tuple[int, int, date]] = []
-    day = STORY_DAY
+    day = story_day
     while len(found) <= count:
         if session := calendar.session(day):
             start, end = session
@@ -122,9 +123,9 @@ def _sessions(count: int) -> tuple[tuple[int, int, date], ...]:
 
 
 @cache
-def _prints() -> tuple[Print, ...]:
+def _prints(story_day: date) -> tuple[Print, ...]:
     calendar = MarketCalendar()
-    days = [calendar.add_sofr_business_days(STORY_DAY, -n) for n in range(BENCHMARK_DAYS, 0, -1)]
+    days = [calendar.add_sofr_business_days(story_day, -n) for n in range(BENCHMARK_DAYS, 0, -1)]
     return tuple(
         Print(
             calendar.at_new_york(calendar.next_sofr_business_day(day), PUBLISHED_AT) * MICROSECONDS_PER_SECOND,
@@ -167,3 +168,30 @@ def arrives_us(ts_us: int, before_us: int, rnd: Callable[[], float]) -> int:
     luck = rnd()
     delay_us = int(rnd() * MAX_DELAY_US) if luck < _SLOW_SHARE else int(luck * _USUAL_DELAY_US)
     return min(ts_us + delay_us, before_us - 1)
+
+
+class Chronicle:
+    """Events that come seldom, over years: made at once, and told by the blocks in which they arrive.
+
+    Args:
+        rows: (arrival, JSON), in any order.
+    """
+
+    __slots__ = ("_arrived_us", "_rows")
+
+    def __init__(self, rows: Iterable[tuple[int, str]]) -> None:
+        self._rows = sorted(rows, key=lambda row: row[0])
+        self._arrived_us = [arrived_us for arrived_us, _ in self._rows]
+
+    def _range(self, block: Block) -> tuple[int, int]:
+        return bisect_left(self._arrived_us, block.since_us), bisect_left(self._arrived_us, block.end_us)
+
+    def count(self, block: Block) -> int:
+        """How many arrive in the block."""
+        first, end = self._range(block)
+        return end - first
+
+    def rows(self, block: Block) -> list[tuple[int, str]]:
+        """Those that arrive in the block."""
+        first, end = self._range(block)
+        return self._rows[first:end]

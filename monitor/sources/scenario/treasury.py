@@ -7,8 +7,8 @@ from math import sin, tau
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from monitor.sources.scenario.securities import SECURITIES, UNITS_PER_POINT, Security, price_by_yield
-from monitor.sources.scenario.story import AS_EVER, CALM, STORY_START_US, US_PER_MINUTE
+from monitor.sources.scenario.securities import SECURITIES, UNITS_PER_POINT, Security, price_by_yield, securities_of
+from monitor.sources.scenario.story import AS_EVER, CALM, US_PER_MINUTE
 from monitor.sources.scenario.timeline import Events, Pace, arrives_us, happens_us, in_order
 from monitor.streams import MICROSECONDS_PER_SECOND
 
@@ -96,7 +96,7 @@ def _market(seed: int) -> _Market:
     return _Market(seed)
 
 
-@lru_cache(maxsize=len(SECURITIES))
+@lru_cache(maxsize=2 * len(SECURITIES))
 def _tail(security: Security) -> str:
     """The part of the object that is the same in every quote."""
     return (
@@ -109,7 +109,7 @@ def _every_us(pace: Pace) -> dict[bool, int]:
     return _STORY_EVERY_US if pace is Pace.STORY else _PAST_EVERY_US
 
 
-def count(block: Block) -> int:
+def count(scenario: Scenario, seed: int, block: Block) -> int:  # noqa: ARG001 - as all makers
     """How many quotes the block has."""
     slots = {newest: block.slots(every_us) for newest, every_us in _every_us(block.pace).items()}
     return sum(slots[security.on_the_run] for security in SECURITIES)
@@ -120,21 +120,22 @@ def events(scenario: Scenario, seed: int, block: Block) -> Events:
     stress = scenario.stress if block.pace is Pace.STORY else CALM
     rnd = Random(f"{seed}:treasury:{block.number}").random  # noqa: S311
     rows: list[tuple[int, str]] = []
-    for number in range(len(SECURITIES)):
-        _quote(rows, number, _market(seed), stress, block, rnd)
+    for number, security in enumerate(securities_of(scenario.day)):
+        _quote(rows, number, security, _market(seed), stress, scenario.story_start_us, block, rnd)
     return in_order(rows)
 
 
 def _quote(
     rows: list[tuple[int, str]],
     number: int,
+    security: Security,
     market: _Market,
     stress: Stress,
+    story_start_us: int,
     block: Block,
     rnd: Callable[[], float],
 ) -> None:
     """Add the quotes of one security: (arrival, JSON). One loop, as it is where the time goes."""
-    security = SECURITIES[number]
     newest, tick = security.on_the_run, security.tick
     price, by_bp, by_bp2 = price_by_yield(security, block.day)
     long_end = min(1.0, security.years_left(block.day) / _LONGEST_YEARS)
@@ -151,7 +152,7 @@ def _quote(
     width_us, first_us = int(width * every_us), block.start_us + int(market.phases[number] * (1 - width) * every_us)
     for slot in range(block.slots(every_us)):
         ts_us = happens_us(first_us + slot * every_us, width_us, rnd)
-        since_us = ts_us - STORY_START_US
+        since_us = ts_us - story_start_us
         bp = level(since_us) + (long_end - _PIVOT) * slope(since_us)
         swing = stress.jumps_bp.at(ts_us)
         if swing:
