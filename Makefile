@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: install ## the monitor, live, on a made-up crunch; Ctrl-C stops it, after a kill it goes on
+run: install ## the monitor, live, on a made-up AI debt wave; Ctrl-C stops it, after a kill it goes on
 	@exec $(BIN)/stress-monitor run --state var/state
 
 test: install ## the whole test suite

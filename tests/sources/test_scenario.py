@@ -155,7 +155,7 @@ every_scenario = pytest.mark.parametrize("name", DAYS)
 
 
 def test_the_scenarios() -> None:
-    assert list(SCENARIOS) == [*DAYS, "ai-debt-wave"]
+    assert list(SCENARIOS) == ["ai-debt-wave", *DAYS]
     assert all(scenario.name == name and scenario.title for name, scenario in SCENARIOS.items())
     for scenario in map(SCENARIOS.__getitem__, DAYS):
         assert (scenario.speed, scenario.day, scenario.credit) == (60.0, STORY_DAY, None)

@@ -14,11 +14,12 @@ from monitor.sources.scenario.source import ScenarioSource
 from monitor.sources.scenario.story import REPO_SQUEEZE, TREASURY_CRUNCH, Scenario
 from monitor.sources.scenario.wave import AI_DEBT_WAVE
 
-__all__ = ["SCENARIOS", "Scenario", "ScenarioSource"]
+__all__ = ["HEADLINE", "SCENARIOS", "Scenario", "ScenarioSource"]
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     scenario.name: scenario
     for scenario in (
+        AI_DEBT_WAVE,
         Scenario("calm", "A day on which nothing happens"),
         Scenario(
             "treasury-crunch",
@@ -26,7 +27,9 @@ SCENARIOS: Final[dict[str, Scenario]] = {
             TREASURY_CRUNCH,
         ),
         Scenario("repo-squeeze", "Cash runs short: repo rates climb past the corridor, until noon", REPO_SQUEEZE),
-        AI_DEBT_WAVE,
     )
 }
-"""The embedded scenarios, by name. The pasts of the first three are the same."""
+"""The embedded scenarios, by name. The pasts of all but the first are the same."""
+
+HEADLINE: Final = AI_DEBT_WAVE.name
+"""What is played unless another one is asked for: the chain that the monitor exists for."""

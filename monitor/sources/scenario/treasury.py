@@ -23,9 +23,10 @@ _PAST_EVERY_US: Final = {True: 4 * US_PER_MINUTE, False: 10 * US_PER_MINUTE}
 """By on-the-run: a quote of each security in every such interval."""
 _SESSION_US: Final = 600 * US_PER_MINUTE
 
-_STORY_WIDTH, _PAST_WIDTH = 0.9, 0.15
+_STORY_WIDTH, _PAST_WIDTH, _MORNING_WIDTH = 0.9, 0.15, 0.1
 """The part of an interval in which its quote may fall. In the past it is small: a quote stands 5 minutes (off-the-run
-15), and the next one is due before that."""
+15), and the next one is due before that. On the morning of the story on-the-runs are quoted at the end of each
+interval, so that they are fresh when the story begins."""
 
 # Periods in minutes and amplitudes in bp. In calm the 10-year moves less than 1 32nd in five minutes.
 _LEVEL: Final = ((20_160.0, 9.0), (4_300.0, 4.0), (190.0, 1.1), (37.0, 0.22))
@@ -148,8 +149,10 @@ def _quote(
     head, tail = f',"instrument":"{security.instrument}"', _tail(security)
 
     every_us = _every_us(block.pace)[newest]
-    width = _STORY_WIDTH if in_story else _PAST_WIDTH
-    width_us, first_us = int(width * every_us), block.start_us + int(market.phases[number] * (1 - width) * every_us)
+    width, phase = _STORY_WIDTH if in_story else _PAST_WIDTH, market.phases[number]
+    if newest and block.pace is Pace.MORNING:
+        width, phase = _MORNING_WIDTH, 1.0
+    width_us, first_us = int(width * every_us), block.start_us + int(phase * (1 - width) * every_us)
     for slot in range(block.slots(every_us)):
         ts_us = happens_us(first_us + slot * every_us, width_us, rnd)
         since_us = ts_us - story_start_us
