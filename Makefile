@@ -50,6 +50,7 @@ format: install ## write the format that check wants
 
 generate: install ## write all generated files
 	@$(BIN)/stress-monitor generate
+	@$(BIN)/python -m tests.truth
 
 pictures: install ## make the README's picture anew; wants Debian's chromium
 	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }
