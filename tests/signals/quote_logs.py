@@ -1,4 +1,4 @@
-"""Random days of quotes: Treasury issues and credit default swaps, and deals, which no signal reads yet.
+"""Random days of quotes: Treasury issues and credit default swaps.
 
 Quotes tie, repeat, come out of order within and beyond what is allowed, are crossed, locked, of one side or without
 sizes, and fall silent for longer and shorter than they stand. An issue is quoted in two partitions, says its tenor now
@@ -103,8 +103,8 @@ def cds_events(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
     """Quotes and marks of a few names."""
     log: Log = []
     for _ in range(draw(st.integers(0, 4))):
-        entity = draw(st.sampled_from(["ORCL", "ORCL", "CDX-IG"]))
-        tenor = draw(st.sampled_from([None, None, 1, 0.5]))
+        entity = draw(st.sampled_from(["ORCL", "ORCL", "META", "CDX-IG"]))
+        tenor = draw(st.sampled_from([None, None, None, 1, 0.5]))
         for ts_us in draw(_moments(scene, _NAME_GAPS)):
             kind = draw(st.sampled_from(["two", "two", "mark", "mark", "all", "bid", "crossed"]))
             bid = draw(st.integers(100, 160)) + draw(st.sampled_from([0, 0.5, 0.000_001]))
@@ -113,27 +113,16 @@ def cds_events(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
             fields = {name: sides[name] for name in wanted.get(kind, ("bid", "ask", "mid"))}
             if kind == "crossed":
                 fields["ask"] = bid - 1
-            more = {
+            more: dict[str, object] = {
                 "notional": draw(st.sampled_from([None, None, 10])),
                 "id": draw(st.sampled_from([None, None, None, "a", "b"])),
+                "recovery": draw(st.sampled_from([None, None, None, 0.25])),
             }
+            if entity == "CDX-IG":
+                more |= {"index": True, "index_series": draw(st.sampled_from([None, 44, 45]))}
+            else:
+                more["themes"] = draw(st.sampled_from([None, ["ai"], ["ai"], ["ai", "cloud"], ["cloud"]]))
             partition = draw(st.sampled_from(["names", "names", MIXED]))
             late_us = draw(st.sampled_from(_LATE_US))
             log.append(name_event(partition, entity, ts_us, late_us, tenor_years=tenor, **fields, **more))
-    return log
-
-
-@st.composite
-def deal_events(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
-    """Deals, amended; a part of them in a partition of quotes, which they do not hold back."""
-    log: Log = []
-    for ts_us in draw(_moments(scene, _NAME_GAPS)) if draw(st.booleans()) else ():
-        fields = {
-            "ts": ts_us,
-            "deal_id": draw(st.sampled_from(["d1", "d2"])),
-            "status": draw(st.sampled_from(["announced", "priced", "trading", "pulled"])),
-            "size": draw(st.sampled_from([500, 750])),
-        }
-        late_us = draw(st.sampled_from([0, 0, S, 3_600 * S]))
-        log.append(Event(ts_us + late_us, "newissue", draw(st.sampled_from(["deals", "deals", MIXED])), fields))
     return log

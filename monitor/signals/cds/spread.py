@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from polars import col as c
 
-from monitor import streams
-from monitor.signals.cds.quotes import LastQuoted
+from monitor.signals.cds.closes import UNITS2_PER_BP
+from monitor.signals.cds.quotes import BLIND_HELP, LAST_QUOTED, SEGMENT
 from monitor.signals.model import Signal, View, divided
 from monitor.signals.tenors import tenor_label
 
 if TYPE_CHECKING:
     from monitor.signals.cds.parameters import CdsParameters
 
-SEGMENT: Final = "cds"
-_UNITS2_PER_BP: Final = 2 * streams.UNITS_PER_BP
-"""Of bid + ask: the mid is half of it."""
-
 
 def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - every file has the same face
-    """The par spread of each entity and tenor."""
+    """The par spread of each entity and tenor.
+
+    Example: 150 bid and 152 asked is a spread of 151 bp.
+    """
     labels = {"entity": c("entity"), "tenor": tenor_label(c("tenor_e3"))}
     return (
         Signal(
@@ -31,10 +30,8 @@ def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - 
             formula="last mid: (bid + ask) / 2 of an uncrossed quote of two sides, or the mid that is published",
             source="ISDA, CDS Standard Model (par spread)",
             labels=("entity", "tenor"),
-            over=(View(LastQuoted(), labels),),
-            value=divided(c("mid2_e6"), _UNITS2_PER_BP),
-            window_help="the last quote; blind after 60 minutes of session without one, "
-            "an end-of-day mark at 18:00 of the next business day, and either when it does not change for three days "
-            "while its peers do",
+            over=(View(LAST_QUOTED, labels),),
+            value=divided(c("mid2_e6"), UNITS2_PER_BP),
+            window_help=f"the last quote; {BLIND_HELP}",
         ),
     )
