@@ -2,7 +2,7 @@
 
 There are two sorts. *Appends* are rows that never change: sealed bars, prints with the ticks at which they took effect,
 ids. *States* are wholes of which the newest counts: positions and watermarks of the partitions, the levels and
-published values of the evaluator.
+published values of the evaluator, the scores and joint stress of the index.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from monitor.alerts.evaluator import Evaluator
     from monitor.daily import DailyValues
     from monitor.engine.tiers import TierStore
+    from monitor.index.stress import StressIndex
 
 FACTS, PARTITIONS, LADDERS = "facts", "partitions", "ladders"
 """States: the pipeline's own, and those of its partitions and ladders."""
@@ -31,6 +32,8 @@ RELEASES: Final = "releases"
 """Appends besides the tiers and ids: where partitions were released for being idle."""
 _LEVELS: Final = "levels_"
 """The states of the evaluator begin so."""
+_INDEX: Final = "index_"
+"""Those of the stress index."""
 
 PARTITION_COLUMNS: Final[dict[str, pl.DataType]] = {
     "partition": pl.String(),
@@ -77,7 +80,7 @@ class Facts:
     releases: Sequence[tuple[str, int, int]] = field(default_factory=tuple)
 
 
-def gather(store: TierStore, evaluator: Evaluator, daily: DailyValues, facts: Facts) -> Checkpoint:
+def gather(store: TierStore, evaluator: Evaluator, index: StressIndex, daily: DailyValues, facts: Facts) -> Checkpoint:
     """The state of all stages; of appends, what came since the last time."""
     partitions = store.partitions.values()
     rows = [(p.name, p.next_position, p.oldest_open, p.watermark.value_us, p.is_held) for p in partitions]
@@ -104,10 +107,13 @@ def gather(store: TierStore, evaluator: Evaluator, daily: DailyValues, facts: Fa
     states |= {_attributes_of(stream): _attributes(store, stream) for stream in KINDS}
     states |= daily.state()
     states |= {f"{_LEVELS}{name}": frame for name, frame in evaluator.state().items()}
+    states |= {f"{_INDEX}{name}": frame for name, frame in index.state().items()}
     return Checkpoint({name: frame for name, frame in appends.items() if frame.height}, states)
 
 
-def put_back(found: Checkpoint, store: TierStore, evaluator: Evaluator, daily: DailyValues) -> Facts:
+def put_back(
+    found: Checkpoint, store: TierStore, evaluator: Evaluator, index: StressIndex, daily: DailyValues
+) -> Facts:
     """Give every stage its state; the stages are new."""
     states = found.states
     until = dict(states[LADDERS].iter_rows())
@@ -125,11 +131,16 @@ def put_back(found: Checkpoint, store: TierStore, evaluator: Evaluator, daily: D
             store.partition(name).restore_sealer(
                 stream, attributes.filter(mine), its_ids.filter(mine).select("id", "offset")
             )
-    levels = {name.removeprefix(_LEVELS): frame for name, frame in states.items() if name.startswith(_LEVELS)}
-    evaluator.restore(levels)
+    evaluator.restore(_of(_LEVELS, states))
+    index.restore(_of(_INDEX, states))
     daily.restore(found.appends, states)
     ran, newest_us = states[FACTS].row(0)
     return Facts(ran, newest_us)
+
+
+def _of(stage: str, states: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The states of a stage, by its own names."""
+    return {name.removeprefix(stage): frame for name, frame in states.items() if name.startswith(stage)}
 
 
 def _attributes_of(stream: str) -> str:

@@ -43,6 +43,7 @@ from monitor.sources.base import SourceError
 from monitor.sources.clock import StoryClock
 from monitor.sources.file import FileSource
 from monitor.sources.inputs import parse_inputs
+from monitor.sources.scenario import SCENARIOS
 from monitor.sources.supervisor import Feed, Supervisor, SupervisorSettings
 from monitor.stories import SCENARIO_KIND, Story, StoryError, history_story, scenario_story
 from monitor.streams import MICROSECONDS_PER_SECOND
@@ -89,7 +90,7 @@ HistoryFlag = Annotated[
 ]
 ScenarioFlag = Annotated[
     str | None,
-    typer.Option("--scenario", help="An embedded scenario, made up: calm, treasury-crunch or repo-squeeze."),
+    typer.Option("--scenario", help=f"An embedded scenario, made up: {', '.join(SCENARIOS)}."),
 ]
 SeedFlag = Annotated[int | None, typer.Option("--seed", help="Of a scenario: other noise.")]
 StateFlag = Annotated[
@@ -134,7 +135,7 @@ def run(
 ) -> None:
     """Run the monitor live.
 
-    Without --config it plays an embedded scenario, made up from beginning to end: a dash for cash in Treasuries. With
+    Without --config it plays an embedded scenario, made up from beginning to end: the AI debt wave. With
     --state it goes on where it was killed; a story that was stopped by Ctrl-C begins anew. Metrics are on
     http://127.0.0.1:9464/metrics.
     """
@@ -394,8 +395,9 @@ def _history_folder(name: str) -> str:
 
 
 def _metric(each: Signal) -> MetricOfSignal:
+    headline_rows = frozenset(row.id for row in each.thresholds if row.headline)
     return MetricOfSignal(
-        each.name, each.alert, each.help, each.segment, each.labels, each.headline, bool(each.thresholds)
+        each.name, each.alert, each.help, each.segment, each.labels, each.headline, bool(each.thresholds), headline_rows
     )
 
 

@@ -1,4 +1,4 @@
-"""Wires the stages: payloads to events, events to tiers, tiers to values, values to levels, all of it to the sinks.
+"""Wires the stages: payloads to events, tiers, values, levels and the stress index, all of it to the sinks.
 
 The same pipeline runs live and in a replay. It has no clock: what time it is comes in as `upto` and `now_us`, from the
 events of a replay, from the source that owns the clock, or from the wall.
@@ -19,6 +19,7 @@ from monitor.engine.bars import KINDS
 from monitor.engine.decode import Decoder
 from monitor.engine.tiers import TierStore
 from monitor.engine.watermark import NEVER_US
+from monitor.index.stress import StressIndex
 from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
 from monitor.streams import MICROSECONDS_PER_SECOND
@@ -78,6 +79,7 @@ class Pipeline:
         self._decoder = Decoder()
         self._store = TierStore(calendar)
         self._evaluator = Evaluator(signals, calendar)
+        self._index = StressIndex(signals, calendar)
         self._daily = DailyValues(signals, calendar, self._store)
         self._ticks_at_once = ticks_at_once
         self._is_durable = is_durable
@@ -189,8 +191,9 @@ class Pipeline:
             self._daily.saw(output)
             if ending is not None and until == upto:
                 self._daily.close(ending)
+            index = self._index.advance(output.steps, until)
             self._ran = until
-            yield replace(output, watermarks_us=self._store.watermarks_us())
+            yield replace(output, watermarks_us=self._store.watermarks_us(), index=index)
 
     def silent(self, elapsed_us: int) -> Iterator[Output]:
         """Say what is blind although no tick comes to say so, because all input has stopped.
@@ -212,13 +215,14 @@ class Pipeline:
         evaluation = Evaluation(tiers, ticks)
         output = self._evaluator.blinded({s.name: evaluation.values(s) for s in self._signals}, upto)
         if output.steps.height:
-            yield replace(output, until=self._ran)
+            yield replace(output, until=self._ran, index=self._index.blinded(output.steps))
 
     def standing(self) -> Output | None:
         """Every label set as it stands, for sinks that have seen nothing yet; None before the first tick."""
         if self._ran == BEFORE_EVERY_TICK:
             return None
-        return replace(self._evaluator.standing(self._ran), watermarks_us=self._store.watermarks_us())
+        standing = self._evaluator.standing(self._ran)
+        return replace(standing, watermarks_us=self._store.watermarks_us(), index=self._index.standing())
 
     def checkpoint(self) -> Checkpoint:
         """All that a new process needs to go on from here; the rows that tiers got since this was last asked."""
@@ -226,11 +230,11 @@ class Pipeline:
         self._store.seal()
         facts = Facts(self._ran, self._newest_us, self._releases)
         self._releases = []
-        return gather(self._store, self._evaluator, self._daily, facts)
+        return gather(self._store, self._evaluator, self._index, self._daily, facts)
 
     def restore(self, recovered: Checkpoint) -> None:
         """Go on from what an earlier process left: `checkpoint`s, put together."""
-        facts = put_back(recovered, self._store, self._evaluator, self._daily)
+        facts = put_back(recovered, self._store, self._evaluator, self._index, self._daily)
         self._ran, self._newest_us = facts.ran, facts.newest_us
 
     @property

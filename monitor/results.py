@@ -51,6 +51,32 @@ STEP_COLUMNS: Final[dict[str, pl.DataType]] = {
 """The columns of a frame of steps, to which come the label columns. A step is a row that changed something."""
 
 
+SEGMENTS: Final = ("treasury", "repo", "newissue", "cds", "credit")
+"""The market segments, in the order in which they stand everywhere."""
+
+REGIMES: Final = ("calm", "elevated", "stressed", "crisis")
+"""The states of the market as a whole, the worst last."""
+
+INDEX_COLUMNS: Final[dict[str, pl.DataType]] = (
+    {
+        "tick": pl.Int64(),  # epoch seconds
+        "stress_index": pl.Float64(),  # 0 to 1; null while no segment is present
+        "low": pl.Float64(),  # if all that is absent were calm
+        "high": pl.Float64(),  # if all that is absent were at its worst, and with everything else
+    }
+    | {segment: pl.Float64() for segment in SEGMENTS}  # its score, 0 to 1; null: absent
+    | {f"contribution_{segment}": pl.Float64() for segment in SEGMENTS}  # they sum to the index; null: absent
+    | {
+        "coverage": pl.Float64(),  # the weights of the segments that are present, 0 to 1
+        "regime": pl.String(),  # one of REGIMES
+        "capped": pl.Boolean(),  # it would be a crisis, were there enough that shows it
+    }
+    | {f"level_{segment}": pl.Int8() for segment in SEGMENTS}  # the highest Level of its signals; null: it has none
+    | {f"blind_{segment}": pl.Boolean() for segment in SEGMENTS}  # a label set that it is scored by is blind
+)
+"""The columns of a frame of the index. A row is there where any of the others changed."""
+
+
 def word(level: int | None, *, blind: bool) -> str | None:
     """The word of a state: `calm`, `warning`, `critical`, `blind`, or None without thresholds."""
     if blind:
@@ -163,6 +189,7 @@ class Output:
         transitions: the changes of state, in the same order.
         thresholds: those in force on the clock's value date.
         watermarks_us: by stream, the event time up to which everything is sealed.
+        index: a frame of `INDEX_COLUMNS`, in the order of ticks.
     """
 
     until: int
@@ -170,3 +197,4 @@ class Output:
     transitions: tuple[Transition, ...] = ()
     thresholds: tuple[ThresholdInForce, ...] = ()
     watermarks_us: dict[str, int] = field(default_factory=dict)
+    index: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=INDEX_COLUMNS))

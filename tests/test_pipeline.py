@@ -19,7 +19,9 @@ from monitor.alerts.evaluator import Evaluator
 from monitor.checkpoint import LADDERS, RELEASES, Checkpoint
 from monitor.engine.retention import BASELINES, DISTURBANCES
 from monitor.engine.tiers import TierStore
+from monitor.index.stress import StressIndex
 from monitor.pipeline import IDLE_RELEASE_US, Pipeline
+from monitor.results import INDEX_COLUMNS
 from monitor.signals import CATALOGUE
 from monitor.signals.model import Evaluation, change_ticks
 from monitor.sources.base import RawBatch
@@ -47,7 +49,7 @@ SIGNALS: Final = tuple(signal for signal in CATALOGUE if signal.name in NAMES)
 """Of every kind of window one: the contract suite looks at all signals."""
 A_DAY_US: Final = 86_400 * S
 
-Told = tuple[pl.DataFrame, "list[Transition]"]
+Told = tuple[pl.DataFrame, "list[Transition]", pl.DataFrame]
 
 
 class Feed:
@@ -144,7 +146,8 @@ class Run:
     @property
     def told(self) -> Told:
         steps = [pl.DataFrame(schema=self.pipeline.step_shape), *(output.steps for output in self.outputs)]
-        return pl.concat(steps), [each for output in self.outputs for each in output.transitions]
+        index = [pl.DataFrame(schema=INDEX_COLUMNS), *(output.index for output in self.outputs)]
+        return pl.concat(steps), [each for output in self.outputs for each in output.transitions], pl.concat(index)
 
 
 def replay_of_tiers(recorded: Checkpoint, after: int, upto: int) -> Told:
@@ -155,7 +158,8 @@ def replay_of_tiers(recorded: Checkpoint, after: int, upto: int) -> Told:
     tiers = store.tiers()
     evaluation = Evaluation(tiers, change_ticks(SIGNALS, tiers, after, upto))
     output = Evaluator(SIGNALS, CALENDAR).advance({each.name: evaluation.values(each) for each in SIGNALS}, upto)
-    return output.steps, list(output.transitions)
+    index = StressIndex(SIGNALS, CALENDAR).advance(output.steps, upto)
+    return output.steps, list(output.transitions), index
 
 
 def replay_of_log(feed: Feed) -> Run:
@@ -168,6 +172,7 @@ def replay_of_log(feed: Feed) -> Run:
 def assert_same(found: Told, expected: Told) -> None:
     assert_frame_equal(found[0], expected[0], check_exact=True)
     assert found[1] == expected[1]
+    assert_frame_equal(found[2], expected[2], check_exact=True)
 
 
 def assert_same_rows(found: Checkpoint, expected: Checkpoint, begin: int | None = None) -> None:
@@ -342,7 +347,8 @@ def test_the_past_is_read_into_tiers_and_nothing_comes_out_before_it_ends() -> N
 def test_sinks_that_have_seen_nothing_are_shown_how_things_stand_also_after_a_restart() -> None:
     pipeline = Pipeline(SPREAD, CALENDAR)
     pipeline.ingest(batch(0, quote(0), quote(5, ask=100.0625), quote(20)))
-    steps = pl.concat([output.steps for output in pipeline.advance()])
+    outputs = list(pipeline.advance())
+    steps, index = (pl.concat(frames) for frames in zip(*((each.steps, each.index) for each in outputs), strict=True))
     again = Pipeline(SPREAD, CALENDAR)
     again.restore(pipeline.checkpoint())
     for each in (pipeline, again):
@@ -351,6 +357,8 @@ def test_sinks_that_have_seen_nothing_are_shown_how_things_stand_also_after_a_re
         assert standing.until == each.ran == OPEN + 18
         assert_frame_equal(standing.steps, steps.tail(1), check_exact=True)
         assert standing.transitions == ()
+        assert_frame_equal(standing.index, index.tail(1), check_exact=True)
+        assert standing.index.height == 1
         assert standing.watermarks_us == {"treasury": (OPEN + 18) * S}
 
 

@@ -1,4 +1,4 @@
-"""The files that a replay leaves: signals, alert transitions, rejects."""
+"""The files that a replay leaves: signals, the index, alert transitions, rejects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 from polars import col as c
 from polars.exceptions import PolarsError
 
-from monitor.results import BLIND, MICROSECONDS_PER_SECOND, Level
+from monitor.results import BLIND, INDEX_COLUMNS, MICROSECONDS_PER_SECOND, SEGMENTS, Level
 from monitor.sinks.base import SYNTHETIC, Sink, SinkError, synthetic_sentence
 
 if TYPE_CHECKING:
@@ -22,13 +22,20 @@ if TYPE_CHECKING:
     from monitor.results import Ingested, Output, RejectedEvent, Transition
 
 SIGNALS_FILE: Final = "signals.parquet"
+INDEX_FILE: Final = "index.parquet"
 ALERTS_FILE: Final = "alerts.jsonl"
 REJECTS_FILE: Final = "rejects.jsonl"
 SUMMARY_FILE: Final = "summary.json"
 CATALOGUE_FILE: Final = "catalogue.json"
 _REPORT_FILE: Final = "report.html"
-_PART_BEGIN: Final = f".{SIGNALS_FILE}."
-"""Files of this beginning are parts of the signals, put together at the end."""
+_PARQUET_FILES: Final = (SIGNALS_FILE, INDEX_FILE)
+"""Written in parts, which are put together at the end: files whose names begin with a dot and one of these."""
+_OF_INDEX: Final = [
+    name
+    for name in INDEX_COLUMNS
+    if name not in {"tick", *(f"{mark}_{s}" for mark in ("level", "blind") for s in SEGMENTS)}
+]
+"""The columns of `index.parquet` after its time: levels and blindness stand in the other files."""
 
 MAX_REJECTS_KEPT: Final = 1_000_000
 """So many refused payloads are kept; of more, the summary says how many were only counted."""
@@ -58,7 +65,7 @@ class ReplayFiles(Sink):
         self._metadata = {SYNTHETIC: synthetic} if synthetic else None
         self._folder, self._shape, self._labels = folder, step_shape, labels
         self._max_rejects = max_rejects
-        self._parts: list[Path] = []
+        self._parts: dict[str, list[Path]] = {name: [] for name in _PARQUET_FILES}
         self.rejects_kept = self.rejects_dropped = 0
         with self._writing(), ExitStack() as files:
             folder.mkdir(parents=True, exist_ok=True)
@@ -87,23 +94,33 @@ class ReplayFiles(Sink):
                     line |= {SYNTHETIC: True, "sentence": synthetic_sentence(transition.sentence)}
                 self._alerts.write(json.dumps(line, ensure_ascii=False) + "\n")
             if output.steps.height:
-                part = self._folder / f"{_PART_BEGIN}{len(self._parts):06d}"
-                self.signal_rows(output.steps).write_parquet(part, metadata=self._metadata)
-                self._parts.append(part)
+                self._write_part(SIGNALS_FILE, self.signal_rows(output.steps))
+            if output.index.height:
+                self._write_part(INDEX_FILE, index_rows(output.index))
 
     def close(self) -> None:
-        """Put the parts of the signals together."""
-        whole = self._folder / SIGNALS_FILE
+        """Put the parts together."""
         with self._writing(), self._files:
-            if not self._parts:
-                self.signal_rows(pl.DataFrame(schema=self._shape)).write_parquet(whole, metadata=self._metadata)
-            elif len(self._parts) == 1:
-                self._parts[0].rename(whole)
-            else:
-                pl.scan_parquet(self._parts, glob=False).sink_parquet(whole, metadata=self._metadata)
-                for part in self._parts:
-                    part.unlink()
-            self._parts.clear()
+            self._put_together(SIGNALS_FILE, self.signal_rows(pl.DataFrame(schema=self._shape)))
+            self._put_together(INDEX_FILE, index_rows(pl.DataFrame(schema=INDEX_COLUMNS)))
+
+    def _write_part(self, name: str, rows: pl.DataFrame) -> None:
+        parts = self._parts[name]
+        part = self._folder / f".{name}.{len(parts):06d}"
+        rows.write_parquet(part, metadata=self._metadata)
+        parts.append(part)
+
+    def _put_together(self, name: str, empty: pl.DataFrame) -> None:
+        whole, parts = self._folder / name, self._parts[name]
+        if not parts:
+            empty.write_parquet(whole, metadata=self._metadata)
+        elif len(parts) == 1:
+            parts[0].rename(whole)
+        else:
+            pl.scan_parquet(parts, glob=False).sink_parquet(whole, metadata=self._metadata)
+            for part in parts:
+                part.unlink()
+        parts.clear()
 
     def write_catalogue(self, signals: Sequence[Mapping[str, Any]]) -> None:
         """Write the signals with the thresholds of this replay, for its report."""
@@ -127,7 +144,7 @@ class ReplayFiles(Sink):
             )
         )
         return steps.select(
-            ts=pl.from_epoch(c("tick") * MICROSECONDS_PER_SECOND, "us").dt.replace_time_zone("UTC"),
+            ts=_TS,
             value_date="value_date",
             signal="signal",
             labels=pl.struct(*self._labels),
@@ -148,10 +165,19 @@ class ReplayFiles(Sink):
         """Remove what an earlier replay left, also one that was killed."""
         if (self._folder / SUMMARY_FILE).exists():  # else a report may be anybody's
             (self._folder / _REPORT_FILE).unlink(missing_ok=True)
-        for name in (SIGNALS_FILE, SUMMARY_FILE, CATALOGUE_FILE):
+        for name in (*_PARQUET_FILES, SUMMARY_FILE, CATALOGUE_FILE):
             (self._folder / name).unlink(missing_ok=True)
-        for part in self._folder.glob(f"{_PART_BEGIN}*"):
-            part.unlink()
+        for name in _PARQUET_FILES:
+            for part in self._folder.glob(f".{name}.*"):
+                part.unlink()
+
+
+_TS: Final = pl.from_epoch(c("tick") * MICROSECONDS_PER_SECOND, "us").dt.replace_time_zone("UTC")
+
+
+def index_rows(index: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the index as `index.parquet` has them."""
+    return index.select(*_OF_INDEX, ts=_TS).select("ts", *_OF_INDEX)
 
 
 def rfc3339(epoch_second: int) -> str:

@@ -1,4 +1,4 @@
-"""The metrics page: signals, levels, thresholds, blindness, and the monitor's own counters.
+"""The metrics page: signals, the index, levels, thresholds, blindness, and the monitor's own counters.
 
 The pipeline's thread hands over immutable snapshots; a scrape only reads them, so it can neither see half a tick nor
 delay one. An absent signal has no series.
@@ -6,7 +6,7 @@ delay one. An absent signal has no series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from monitor.results import MICROSECONDS_PER_SECOND, Level
+from monitor.results import MICROSECONDS_PER_SECOND, REGIMES, SEGMENTS, Level
 from monitor.sinks.base import Sink
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class MetricOfSignal:
         labels: the signal's labels, in order.
         headline: whether its segment is blind when it is.
         has_levels: whether it has thresholds.
+        headline_rows: the threshold rows under which it is a headline; None: all of its label sets with levels.
     """
 
     name: str
@@ -57,6 +58,7 @@ class MetricOfSignal:
     labels: tuple[str, ...]
     headline: bool
     has_levels: bool
+    headline_rows: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class _Now:
     blind: bool
     level: int | None
     value_date: date | None
+    score: float | None
+    row: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class _Snapshot:
 
     states: dict[str, dict[Labels, _Now]] = field(default_factory=dict)
     thresholds: tuple[ThresholdInForce, ...] = ()
+    index: dict[str, Any] | None = None
 
 
 class PrometheusSink(Sink):
@@ -174,7 +179,8 @@ class PrometheusSink(Sink):
             self._take_in(row)
             changed.add(row["signal"])
         states = self._snapshot.states | {name: dict(self._states[name]) for name in changed}
-        self._snapshot = replace(self._snapshot, states=states, thresholds=output.thresholds)
+        index = output.index.row(-1, named=True) if output.index.height else self._snapshot.index
+        self._snapshot = _Snapshot(states, output.thresholds, index)
         for stream, watermark_us in output.watermarks_us.items():
             self._watermark.labels(stream).set(watermark_us / MICROSECONDS_PER_SECOND)
 
@@ -215,7 +221,7 @@ class PrometheusSink(Sink):
             return
         if before and before.value_date and row["value_date"] and row["value_date"] < before.value_date:
             return  # a revision of a day that is past: what stands now is newer
-        known[labels] = _Now(row["value"], row["blind"], row["level"], row["value_date"])
+        known[labels] = _Now(row["value"], row["blind"], row["level"], row["value_date"], row["score"], row["row"])
 
 
 class _MarketCollector(Collector):
@@ -235,7 +241,10 @@ class _MarketCollector(Collector):
         for name, states in snapshot.states.items():
             yield _values(signals[name], states)
         yield from _levels(signals, snapshot)
+        yield _scores(signals, snapshot)
         yield from _segments(signals, snapshot)
+        if snapshot.index is not None:
+            yield from _index(snapshot.index)
         thresholds = GaugeMetricFamily(
             "market_signal_threshold",
             "The thresholds in force on today's value date, in the signal's unit.",
@@ -288,14 +297,57 @@ def _segments(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterat
         for now in states.values():
             if now.level is not None:  # a segment that has seen no level is not calm
                 level[segment] = max(level.get(segment, Level.CALM), now.level)
-            # An issue that no threshold is for does not blind its segment.
-            is_headline = signals[name].headline and now.level is not None
+            is_headline = _is_headline(signals[name], now)
             blind[segment] = blind.get(segment, False) or (now.blind and is_headline)
     yield _by_segment("market_segment_level", "Highest level of a segment's signals.", level)
     yield _by_segment("market_segment_blind", "1 while a headline signal of the segment is blind.", blind)
 
 
-def _by_segment(name: str, help_: str, values: dict[str, int] | dict[str, bool]) -> Metric:
+def _is_headline(signal: MetricOfSignal, now: _Now) -> bool:
+    """Whether the segment is scored by it: an issue that no threshold is for does not blind its segment."""
+    if signal.headline_rows is None:
+        return signal.headline and now.level is not None
+    return now.row in signal.headline_rows
+
+
+def _scores(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Metric:
+    family = Metric(
+        "market_signal_score_ratio", "How bad a value is: 0 calm, 0.5 at warning, 0.9 at critical.", "gauge"
+    )
+    for name, states in snapshot.states.items():
+        for labels, now in states.items():
+            if now.score is not None:
+                family.add_sample(family.name, {"signal": name} | _label_set(signals[name], labels), now.score)
+    return family
+
+
+_OF_INDEX: Final = {
+    "stress_index": ("market_stress_index_ratio", "How bad it is, and how much of it at once: 0 to 1."),
+    "low": ("market_stress_index_low_ratio", "The index if all that is absent were calm."),
+    "high": ("market_stress_index_high_ratio", "The index if all that is absent were at its worst."),
+    "coverage": ("market_stress_coverage_ratio", "The weight of the segments that are present."),
+    "capped": ("market_stress_regime_capped", "1 if it were a crisis, were there enough that shows it."),
+}
+
+
+def _index(row: dict[str, Any]) -> Iterator[Metric]:
+    """The index, its parts and the regime; what is null has no series."""
+    for column, (name, help_) in _OF_INDEX.items():
+        family = GaugeMetricFamily(name, help_)
+        if row[column] is not None:
+            family.add_metric([], row[column])
+        yield family
+    scores = {segment: row[segment] for segment in SEGMENTS if row[segment] is not None}
+    yield _by_segment("market_stress_segment_ratio", "How bad a segment is: 0 to 1.", scores)
+    parts = {segment: row[f"contribution_{segment}"] for segment in scores}
+    yield _by_segment("market_stress_contribution_ratio", "A segment's part of the index; they sum to it.", parts)
+    regimes = GaugeMetricFamily("market_stress_regime", "1 for the regime that it is.", labels=["regime"])
+    for regime in REGIMES:
+        regimes.add_metric([regime], regime == row["regime"])
+    yield regimes
+
+
+def _by_segment(name: str, help_: str, values: dict[str, int] | dict[str, bool] | dict[str, float]) -> Metric:
     family = GaugeMetricFamily(name, help_, labels=["segment"])
     for segment, value in values.items():
         family.add_metric([segment], value)

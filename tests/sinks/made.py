@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 
 from monitor.results import (
+    INDEX_COLUMNS,
+    SEGMENTS,
     STEP_COLUMNS,
     Contributor,
     Ingested,
@@ -28,7 +30,7 @@ DAY = date(2019, 9, 16)
 def step(signal: str, value: float | None, level: int | None, **more: Any) -> dict[str, Any]:
     """A row of a frame of steps; `instrument` SOFR, of a benchmark, unless it is said otherwise."""
     told = {"tick": TICK, "value_date": DAY, "signal": signal, "value": value, "blind": False, "level": level}
-    return told | {"row": None, "instrument": "SOFR", "window": None} | more
+    return told | {"row": None, "score": None, "is_partial": False, "instrument": "SOFR", "window": None} | more
 
 
 def output(
@@ -37,9 +39,22 @@ def output(
     thresholds: Sequence[ThresholdInForce] = (),
     until: int = TICK,
     watermarks_us: dict[str, int] | None = None,
+    index: Sequence[dict[str, Any]] = (),
 ) -> Output:
     frame = pl.DataFrame(list(steps), schema=STEP_SHAPE)
-    return Output(until, frame, tuple(transitions), tuple(thresholds), watermarks_us or {})
+    rows = pl.DataFrame(list(index), schema=INDEX_COLUMNS)
+    return Output(until, frame, tuple(transitions), tuple(thresholds), watermarks_us or {}, rows)
+
+
+def index_row(**more: Any) -> dict[str, Any]:
+    """Treasury and repo are known, and elevated together, unless it is said otherwise."""
+    nothing = {name: None for segment in SEGMENTS for name in (segment, f"contribution_{segment}", f"level_{segment}")}
+    known = {
+        "tick": TICK, "stress_index": 0.12, "low": 0.0363, "high": 0.41, "treasury": 0.6, "repo": 0.2,
+        "contribution_treasury": 0.09, "contribution_repo": 0.03, "coverage": 0.55, "regime": "elevated",
+        "capped": False, "level_treasury": 1, "level_repo": 0, "blind_treasury": False, "blind_repo": True,
+    }  # fmt: skip
+    return nothing | {f"blind_{segment}": None for segment in SEGMENTS} | known | more
 
 
 def transition(**more: Any) -> Transition:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from monitor.results import SEGMENTS
 from monitor.sinks.base import SinkError
 from monitor.sinks.files import ReplayFiles, rfc3339
 from tests.sinks import made
@@ -96,7 +97,44 @@ class TestSignals:
         rows = written(tmp_path, outputs)
         assert dict(rows.schema) == SCHEMA
         assert [labels["instrument"] for labels in rows["labels"]] == expected
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["alerts.jsonl", "rejects.jsonl", "signals.parquet"]
+        left = ["alerts.jsonl", "index.parquet", "rejects.jsonl", "signals.parquet"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == left
+
+
+class TestIndex:
+    def of(self, folder: Path, outputs: Sequence[Output]) -> pl.DataFrame:
+        written(folder, outputs)
+        return pl.read_parquet(folder / "index.parquet")
+
+    def test_columns_and_values(self, tmp_path: Path) -> None:
+        rows = self.of(tmp_path, [made.output(index=[made.index_row()])])
+        assert dict(rows.schema) == {
+            "ts": pl.Datetime("us", "UTC"), "stress_index": pl.Float64(), "low": pl.Float64(), "high": pl.Float64(),
+            **{name: pl.Float64() for name in SEGMENTS},
+            **{f"contribution_{name}": pl.Float64() for name in SEGMENTS},
+            "coverage": pl.Float64(), "regime": pl.String(), "capped": pl.Boolean(),
+        }  # fmt: skip
+        assert rows.rows() == [
+            (
+                datetime(2019, 9, 17, 12, tzinfo=UTC), 0.12, 0.0363, 0.41, 0.6, 0.2, None, None, None,
+                0.09, 0.03, None, None, None, 0.55, "elevated", False,
+            )
+        ]  # fmt: skip
+
+    def test_a_replay_without_an_index_has_the_columns_too(self, tmp_path: Path) -> None:
+        rows = self.of(tmp_path, [made.output([made.step("repo_tail_bp", 1.0, 0)])])
+        assert (rows.height, rows.columns[0], rows.columns[-1]) == (0, "ts", "capped")
+
+    @pytest.mark.parametrize("parts", [1, 2, 13])
+    def test_parts_are_put_together_in_their_order(self, tmp_path: Path, parts: int) -> None:
+        outputs = [made.output(index=[made.index_row(low=float(n))]) for n in range(parts)]
+        assert self.of(tmp_path, outputs)["low"].to_list() == list(range(parts))
+
+    def test_that_of_made_up_events_says_so(self, tmp_path: Path) -> None:
+        files = replay_files(tmp_path, synthetic="treasury-crunch")
+        files.wrote(made.output(index=[made.index_row()]))
+        files.close()
+        assert pl.read_parquet_metadata(tmp_path / "index.parquet")["synthetic"] == "treasury-crunch"
 
 
 class TestAlerts:
@@ -197,15 +235,17 @@ class TestFolder:
         (tmp_path / "report.html").write_text("of that replay")
         (tmp_path / "mine.txt").write_text("not the monitor's")
         killed = replay_files(tmp_path)
-        assert not (tmp_path / "signals.parquet").exists(), "half a replay could be taken for a whole one"
+        for name in ("signals.parquet", "index.parquet"):
+            assert not (tmp_path / name).exists(), "half a replay could be taken for a whole one"
         for _ in range(3):
-            killed.wrote(made.output([made.step("repo_tail_bp", 2.0, 0)]))
+            killed.wrote(made.output([made.step("repo_tail_bp", 2.0, 0)], index=[made.index_row()]))
         killed._files.close()  # and nothing of what a replay does at its end
 
         rows = written(tmp_path, [made.output([made.step("repo_spread_bp", 3.0, 0)])])
         assert rows.select("signal", "value").rows() == [("repo_spread_bp", 3.0)]
         assert {path.name: path.stat().st_size > 0 for path in tmp_path.iterdir()} == {
-            "signals.parquet": True, "alerts.jsonl": False, "rejects.jsonl": False, "mine.txt": True,
+            "signals.parquet": True, "index.parquet": True, "alerts.jsonl": False, "rejects.jsonl": False,
+            "mine.txt": True,
         }  # fmt: skip
 
     def test_a_report_that_is_not_beside_a_replay_is_not_touched(self, tmp_path: Path) -> None:
@@ -227,7 +267,7 @@ class TestFolder:
             with pytest.raises(SinkError, match=r"file.* cannot be written: .*; name another folder with --out"):
                 replay_files(folder)
 
-    @pytest.mark.parametrize("name", ["alerts.jsonl", "rejects.jsonl", "signals.parquet"])
+    @pytest.mark.parametrize("name", ["alerts.jsonl", "rejects.jsonl", "signals.parquet", "index.parquet"])
     def test_one_in_which_a_file_cannot_be_written_is_told(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).mkdir()
         with pytest.raises(SinkError, match="cannot be written"):

@@ -71,3 +71,35 @@ def test_how_it_stands_is_told_of_headlines_now_and_then(wall: Wall) -> None:
         {"event_time": "2019-09-17T12:00:00Z", "repo_tail_bp": 7.0},
     ]
     assert {(line["event"], line["log_level"]) for line in told} == {("worst of each", "info")}
+
+
+def test_a_change_of_regime_is_told_with_its_index_its_bounds_and_what_makes_it(wall: Wall) -> None:
+    sink = LogSink([], wall)
+    rows = [
+        made.index_row(regime="calm"),
+        made.index_row(tick=made.TICK + 1),
+        made.index_row(tick=made.TICK + 2, stress_index=0.13),
+        made.index_row(tick=made.TICK + 3, stress_index=None, contribution_treasury=None, contribution_repo=None,
+                       regime="calm", coverage=0.0),
+    ]  # fmt: skip
+    with capture_logs() as told:
+        for row in rows:
+            sink.wrote(made.output(index=[row]))
+        LogSink([], wall).wrote(made.output(index=rows))
+    lines = [(line["log_level"], line["event"], line["event_time"]) for line in told]
+    assert lines[:2] == [
+        ("warning", "regime: calm -> elevated, index 0.12 (0.04-0.41), coverage 55 %, largest: treasury, repo",
+         "2019-09-17T12:00:01Z"),
+        ("info", "regime: elevated -> calm, index unknown (0.04-0.41), coverage 0 %", "2019-09-17T12:00:03Z"),
+    ]  # fmt: skip
+    assert lines[2:] == lines[:2], "however the rows come"
+
+
+def test_a_capped_crisis_says_so_once(wall: Wall) -> None:
+    sink = LogSink([], wall, is_synthetic=True)
+    with capture_logs() as told:
+        for capped in (False, True, True, False, True):
+            sink.wrote(made.output(index=[made.index_row(regime="stressed", capped=capped)]))
+    assert ["capped: a crisis by the index" in line["event"] for line in told] == [False, True, True]
+    assert told[1]["event"].startswith("SYNTHETIC: regime: stressed -> stressed, index")
+    assert told[1]["synthetic"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -52,6 +53,10 @@ market_signal_blind{instrument="GC \"ON\"",signal="repo_tail_bp",window="30m"} 0
 # HELP market_alert_level Highest level over an alert's label sets.
 # TYPE market_alert_level gauge
 market_alert_level{alert="RepoTailBp"} 2.0
+# HELP market_signal_score_ratio How bad a value is: 0 calm, 0.5 at warning, 0.9 at critical.
+# TYPE market_signal_score_ratio gauge
+market_signal_score_ratio{instrument="SOFR",signal="repo_tail_bp"} 1.0
+market_signal_score_ratio{instrument="GC \"ON\"",signal="repo_tail_bp",window="30m"} 0.0
 # HELP market_segment_level Highest level of a segment's signals.
 # TYPE market_segment_level gauge
 market_segment_level{segment="repo"} 2.0
@@ -131,8 +136,8 @@ def test_the_text_of_a_small_scrape() -> None:
         made.ingested(events=3, rejects=rejects, late=2, doubles=4, first_event_us=1, last_event_us=1_500_000)
     )
     steps = [
-        made.step("repo_tail_bp", 217.0, 2, row="benchmark"),
-        made.step("repo_tail_bp", 12.5, 0, row="trades", instrument='GC "ON"', window="30m"),
+        made.step("repo_tail_bp", 217.0, 2, row="benchmark", score=1.0),
+        made.step("repo_tail_bp", 12.5, 0, row="trades", score=0.0, instrument='GC "ON"', window="30m"),
     ]
     thresholds = [ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 40)]
     sink.wrote(made.output(steps, thresholds=thresholds, watermarks_us={"repo": 500_000}))
@@ -146,12 +151,12 @@ def test_the_text_of_a_small_scrape() -> None:
 
 
 def test_every_promised_name_is_there() -> None:
-    """The names that users' boards rely on, of what this step computes; scores, index and Kafka come with theirs."""
+    """The names that users' boards rely on, but Kafka's."""
     sink = sink_of(max_series=1)
     sink.ingested(made.ingested(events=1, rejects=[made.reject()], late=1, last_event_us=1))
-    steps = [made.step("repo_tail_bp", 1.0, 0), made.step("repo_tail_bp", 1.0, 0, instrument="TGCR")]
+    steps = [made.step("repo_tail_bp", 1.0, 0, score=0.0), made.step("repo_tail_bp", 1.0, 0, instrument="TGCR")]
     thresholds = [ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 40)]
-    sink.wrote(made.output(steps, thresholds=thresholds, watermarks_us={"repo": 1}))
+    sink.wrote(made.output(steps, thresholds=thresholds, watermarks_us={"repo": 1}, index=[made.index_row()]))
     sink.source_state("treasury-crunch", "scenario", "up")
     sink.state_written(True)
     sink.advanced(0.02)
@@ -162,6 +167,15 @@ def test_every_promised_name_is_there() -> None:
         "market_signal_blind": {"signal", "instrument"},
         "market_signal_threshold": {"signal", "row", "level", "edge"},
         "market_alert_level": {"alert"},
+        "market_signal_score_ratio": {"signal", "instrument"},
+        "market_stress_index_ratio": set(),
+        "market_stress_index_low_ratio": set(),
+        "market_stress_index_high_ratio": set(),
+        "market_stress_segment_ratio": {"segment"},
+        "market_stress_contribution_ratio": {"segment"},
+        "market_stress_coverage_ratio": set(),
+        "market_stress_regime": {"regime"},
+        "market_stress_regime_capped": set(),
         "market_segment_level": {"segment"},
         "market_segment_blind": {"segment"},
         "monitor_events_total": {"stream"},
@@ -461,3 +475,47 @@ def test_scrapes_from_other_threads_see_whole_ticks() -> None:
     assert len(seen) >= len(scrapers)
     assert [values for values in seen if len(values) != 1] == []
     assert of("market_repo_tail_bp", sink)[labels(instrument="I0")] == 119
+
+
+def test_the_index_its_parts_and_its_regime() -> None:
+    sink = sink_of()
+    assert of("market_stress_index_ratio", sink) == of("market_stress_regime", sink) == {}
+    sink.wrote(made.output(index=[made.index_row(stress_index=0.99, regime="crisis"), made.index_row(capped=True)]))
+    sink.wrote(made.output([made.step("repo_tail_bp", 1.0, 0)]))  # and the index did not change
+    there = samples(sink)
+    expected = {
+        "index_ratio": 0.12, "index_low_ratio": 0.0363, "index_high_ratio": 0.41, "coverage_ratio": 0.55,
+        "regime_capped": 1,
+    }  # fmt: skip
+    for name, value in expected.items():
+        assert there[f"market_stress_{name}"] == {labels(): value}, name
+    assert there["market_stress_segment_ratio"] == {labels(segment="treasury"): 0.6, labels(segment="repo"): 0.2}
+    assert there["market_stress_contribution_ratio"] == {labels(segment="treasury"): 0.09, labels(segment="repo"): 0.03}
+    assert there["market_stress_regime"] == {
+        labels(regime=regime): regime == "elevated" for regime in ("calm", "elevated", "stressed", "crisis")
+    }
+
+
+def test_an_index_of_nothing_has_no_series() -> None:
+    sink = sink_of()
+    lost = made.index_row(stress_index=None, low=0.0, high=1.0, coverage=0.0, treasury=None, repo=None)
+    sink.wrote(made.output(index=[made.index_row(), lost]))
+    assert of("market_stress_index_ratio", sink) == of("market_stress_segment_ratio", sink) == {}
+    assert of("market_stress_contribution_ratio", sink) == {}
+    assert of("market_stress_coverage_ratio", sink) == {labels(): 0}
+    assert of("market_stress_regime", sink)[labels(regime="elevated")] == 1
+
+
+def test_a_score_that_is_absent_has_no_series() -> None:
+    sink = sink_of()
+    sink.wrote(made.output([made.step("repo_tail_bp", 50.0, 1, score=0.6)]))
+    assert of("market_signal_score_ratio", sink) == {labels(signal="repo_tail_bp", instrument="SOFR"): 0.6}
+    sink.wrote(made.output([made.step("repo_tail_bp", None, 1, blind=True)]))
+    assert of("market_signal_score_ratio", sink) == {}
+
+
+@pytest.mark.parametrize(("row", "is_blind"), [("benchmark", 1), ("trades", 0), (None, 0)])
+def test_only_the_rows_that_a_segment_is_scored_by_make_it_blind(row: str | None, is_blind: int) -> None:
+    sink = sink_of([replace(TAIL, headline_rows=frozenset({"benchmark"}))])
+    sink.wrote(made.output([made.step("repo_tail_bp", None, 0, blind=True, row=row)]))
+    assert of("market_segment_blind", sink) == {labels(segment="repo"): is_blind}
