@@ -12,14 +12,13 @@ import polars as pl
 from plotly.subplots import make_subplots
 from polars import col as c
 
+from monitor.report.style import BLIND, CALM, CRITICAL, WARNING, WIDTH, new_york, new_york_of
 from monitor.report.thin import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-# Okabe-Ito: told apart by colour-blind people too. Calm is grey; colour means a level, and only that.
-CALM, WARNING, CRITICAL, BLIND = "#555555", "#E69F00", "#D55E00", "#999999"
 _MARKS: Final = {
     "warning": {"color": WARNING, "symbol": "triangle-up", "size": 9},
     "critical": {"color": CRITICAL, "symbol": "diamond", "size": 10},
@@ -28,10 +27,11 @@ _HAS_LEVEL: Final = c("level").is_in(["calm", "warning", "critical"])
 PANEL_HEIGHT: Final = 170
 
 # The picture is bounded, whatever the replay's length.
-MAX_LINES: Final = 12
+MAX_LINES: Final = 8
 """Of more label sets a panel shows those that went farthest to the bad side, and its title says so."""
-MAX_POINTS: Final = 1_200
+MAX_POINTS: Final = 800
 """All lines of a panel together have at most so many."""
+MAX_POINTS_A_LINE: Final = 400
 MAX_BANDS: Final = 150
 """A band is at least this part of the time axis wide, and so is the space between two."""
 
@@ -84,18 +84,17 @@ def draw(signals: Sequence[Mapping[str, Any]], steps: pl.DataFrame, alerts: Sequ
         vertical_spacing=0.25 / max(1, len(panels)),
     )  # fmt: skip
     figure.update_annotations(font_size=13, xanchor="left", x=0)  # the titles; thresholds get theirs below
-    bands: list[dict[str, Any]] = []
+    first, end = steps.select(first=c("ts").min(), end=c("ts").max()).row(0)
     for panel in panels:
         _draw_lines(figure, panel)
-        bands += _blind_bands(panel, *steps.select(first=c("ts").min(), end=c("ts").max()).row(0))
+        _draw_blind(figure, panel, first, end)
         _draw_thresholds(figure, panel)
         _draw_alerts(figure, panel, [line for line in alerts if line["signal"] == panel.signal["name"]])
     figure.update_layout(
         template="plotly_white", height=PANEL_HEIGHT * len(panels) + 90, showlegend=False,
-        margin={"l": 60, "r": 130, "t": 40, "b": 40}, hovermode="closest", font={"color": "#333333", "size": 12},
-        shapes=[*figure.layout.shapes, *bands],  # at once: added one by one, each copies all before it
+        margin=dict(WIDTH), hovermode="closest", font={"color": "#333333", "size": 12},
     )  # fmt: skip
-    figure.update_xaxes(showgrid=False)
+    figure.update_xaxes(showgrid=False, range=new_york(pl.Series([first, end])))
     figure.update_yaxes(zeroline=True, zerolinecolor="#dddddd", gridcolor="#f0f0f0", nticks=5)
     return figure
 
@@ -120,20 +119,23 @@ def _panel(number: int, signal: Mapping[str, Any], steps: pl.DataFrame) -> _Pane
 def _draw_lines(figure: go.Figure, panel: _Panel) -> None:
     """A grey line a label set; a gap in data is a gap, and a value between two gaps is a point."""
     for name, rows in panel.worst:
-        line = thinned(rows.select("ts", "value"), MAX_POINTS // len(panel.worst))
+        line = thinned(rows.select("ts", "value"), min(MAX_POINTS_A_LINE, MAX_POINTS // len(panel.worst)))
         figure.add_trace(
             go.Scatter(
-                x=line["ts"].to_list(), y=line["value"].to_list(), mode="lines+markers", name=name, connectgaps=False,
+                x=new_york(line["ts"]), y=line["value"].to_list(), mode="lines+markers", name=name, connectgaps=False,
                 line={"color": CALM, "width": 1.2}, marker={"color": CALM, "size": 2},
-                hovertemplate=f"{name}<br>%{{x|%Y-%m-%d %H:%M}} UTC<br>%{{y:,.4~g}} {panel.signal['unit']}"
+                hovertemplate=f"{name}<br>%{{x|%Y-%m-%d %H:%M}} New York<br>%{{y:,.4~g}} {panel.signal['unit']}"
                 "<extra></extra>",
             ),
             row=panel.number, col=1,
         )  # fmt: skip
 
 
-def _blind_bands(panel: _Panel, first: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Grey bands over the spells in which a label set was blind, the last one perhaps to the end; one has the word."""
+def _draw_blind(figure: go.Figure, panel: _Panel, first: datetime, end: datetime) -> None:
+    """Hatched bands over the spells in which a label set was blind, the last one perhaps to the end; one has the word.
+
+    They are as high as what is drawn, so that the axis is that of the values.
+    """
     least = (end - first) / MAX_BANDS
     spells = pl.concat(
         rows.select("ts", "level", until=c("ts").shift(-1, fill_value=end)).filter(c("level") == "blind")
@@ -145,16 +147,30 @@ def _blind_bands(panel: _Panel, first: datetime, end: datetime) -> list[dict[str
         spells.with_columns(band=is_apart.fill_null(value=True).cum_sum())
         .group_by("band", maintain_order=True)
         .agg(c("ts").min(), c("until").max())
-        .select("ts", "until", has_word=pl.int_range(pl.len()) == (c("until") - c("ts")).arg_max())
+        .select("ts", "until")
     )
-    return [
-        {
-            "type": "rect", "xref": panel.axis("x"), "yref": f"{panel.axis('y')} domain", "x0": start, "x1": until,
-            "y0": 0, "y1": 1, "fillcolor": BLIND, "opacity": 0.25, "line": {"width": 0}, "layer": "below",
-            "label": {"text": "blind" if has_word else "", "textposition": "top center", "font": {"size": 10}},
-        }
-        for start, until, has_word in bands.iter_rows()
-    ]  # fmt: skip
+    if bands.is_empty():
+        return
+    drawn = [value for _, rows in panel.worst for value in rows["value"].drop_nulls()]
+    drawn += [enter for level in _MARKS if (enter := panel.enter(level)) is not None]
+    low, high = min([0.0, *drawn]), max([0.0, *drawn]) or 1.0
+    x: list[str | None] = []
+    for start, until in bands.iter_rows():
+        left, right = new_york(pl.Series([start, until]))
+        x += [left, left, right, right, left, None]
+    figure.add_trace(
+        go.Scatter(
+            x=x, y=[low, high, high, low, low, None] * bands.height, mode="lines", fill="toself", name="blind",
+            line={"width": 0}, fillcolor="rgba(0,0,0,0)", hoveron="fills", hoverinfo="name",
+            fillpattern={"shape": "/", "fgcolor": BLIND, "bgcolor": "rgba(0,0,0,0)", "size": 6, "solidity": 0.25},
+        ),
+        row=panel.number, col=1,
+    )  # fmt: skip
+    widest = bands.row(int((bands["until"] - bands["ts"]).arg_max() or 0))
+    figure.add_annotation(
+        x=new_york(pl.Series([widest[0] + (widest[1] - widest[0]) / 2]))[0], y=high, text="blind", showarrow=False,
+        font={"size": 10, "color": CALM}, yanchor="top", row=panel.number, col=1,
+    )  # fmt: skip
 
 
 def _draw_thresholds(figure: go.Figure, panel: _Panel) -> None:
@@ -175,8 +191,8 @@ def _draw_alerts(figure: go.Figure, panel: _Panel, lines: Sequence[Mapping[str, 
         at = [line for line in lines if line["to"] == level and line["value"] is not None]
         figure.add_trace(
             go.Scatter(
-                x=[line["ts"] for line in at], y=[line["value"] for line in at], mode="markers", name=level,
-                marker=mark, text=[html.escape(line["sentence"]) for line in at],
+                x=[new_york_of(line["ts"]) for line in at], y=[line["value"] for line in at], mode="markers",
+                name=level, marker=mark, text=[html.escape(line["sentence"]) for line in at],
                 hovertemplate="%{text}<extra></extra>",
             ),
             row=panel.number, col=1,

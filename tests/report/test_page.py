@@ -15,7 +15,7 @@ import pytest
 
 from monitor.generate.listing import signal_as_data
 from monitor.report import ReportError, write_report
-from monitor.report.figure import MAX_BANDS, MAX_LINES, MAX_POINTS, draw
+from monitor.report.figure import MAX_BANDS, MAX_LINES, MAX_POINTS, MAX_POINTS_A_LINE, draw
 from monitor.report.page import render
 from monitor.signals import CATALOGUE
 
@@ -75,6 +75,15 @@ def figure_of(rows: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]] =
     """What the browser gets to draw, of the tail's panel alone."""
     figure: dict[str, Any] = json.loads(draw([BY_NAME["repo_tail_bp"]], steps_of(rows), alerts).to_json())
     return figure
+
+
+def blind_of(figure: dict[str, Any]) -> list[dict[str, Any]]:
+    return [trace for trace in figure["data"] if trace["name"] == "blind"]
+
+
+def spells_of(blind: dict[str, Any]) -> list[tuple[str, str]]:
+    """Of hatched rectangles the first and the last moment."""
+    return [(blind["x"][at], blind["x"][at + 2]) for at in range(0, len(blind["x"]), 6)]
 
 
 class Reader(HTMLParser):
@@ -137,7 +146,8 @@ class TestPage:
         for number, what in (
             (1, "days on which something turned critical"),
             (1, "more days with a warning"),
-            (2, "alerts on at the end"),
+            (1, "alerts on at the end"),
+            (1, "blind at the end"),
             (3, "events refused"),
         ):
             assert f"{number}{what}" in read.text
@@ -257,39 +267,41 @@ class TestFigure:
         rows = [row(n, float(n * 7_919 % 1_009), "calm", instrument=f"I{n % 3}") for n in range(9_000)]
         figure = figure_of(rows)
         assert sum(len(trace["y"]) for trace in figure["data"]) <= MAX_POINTS
+        assert max(len(trace["y"]) for trace in figure["data"]) <= MAX_POINTS_A_LINE
 
     def test_blind_spells_are_bands(self) -> None:
         rows = [row(0, 10.0, "calm"), row(100, None, "blind"), row(104, None, "blind"), row(130, 9.0, "calm")]
         rows += [row(300, 9.0, "calm"), row(310, None, "blind"), row(300, 9.0, "calm", instrument="GCF")]
         rows += [row(320, 9.0, "calm", instrument="GCF")]
         figure = figure_of(rows)
-        bands = [shape for shape in figure["layout"]["shapes"] if shape["type"] == "rect"]
-        assert [(band["x0"], band["x1"]) for band in bands] == [
-            ("2019-09-20T04:00:00+00:00", "2019-09-21T10:00:00+00:00"),
+        [blind] = blind_of(figure)
+        assert spells_of(blind) == [
+            ("2019-09-20 00:00:00", "2019-09-21 06:00:00"),
             # It is still blind at the replay's end, ten hours later.
-            ("2019-09-28T22:00:00+00:00", "2019-09-29T08:00:00+00:00"),
+            ("2019-09-28 18:00:00", "2019-09-29 04:00:00"),
         ]
-        assert [band["label"]["text"] for band in bands] == ["blind", ""], "the word stands on the longest"
-        assert {band["fillcolor"] for band in bands} == {"#999999"}
-        assert {band["yref"] for band in bands} == {"y domain"}
+        assert (blind["fillpattern"]["shape"], blind["fillpattern"]["fgcolor"]) == ("/", "#999999"), "hatched"
+        assert {y for y in blind["y"] if y is not None} == {0.0, 80.0}, "as high as what is drawn"
+        [word] = [each for each in figure["layout"]["annotations"] if each["text"] == "blind"]
+        assert word["x"] == "2019-09-20 15:00:00", "the word stands on the longest"
 
     def test_a_band_is_in_its_own_panel(self) -> None:
         rows = [row(0, 5.0, "calm", name) for name in ("repo_spread_bp", "repo_tail_bp")]
         rows += [row(1, None, "blind"), row(2, 5.0, "calm")]
         panels = [BY_NAME["repo_spread_bp"], BY_NAME["repo_tail_bp"]]
         figure = json.loads(draw(panels, steps_of(rows), []).to_json())
-        [band] = [shape for shape in figure["layout"]["shapes"] if shape["type"] == "rect"]
-        assert (band["xref"], band["yref"]) == ("x2", "y2 domain")
+        [blind] = blind_of(figure)
+        assert (blind["xaxis"], blind["yaxis"]) == ("x2", "y2")
         tails = [trace for trace in figure["data"] if trace["y"] == [5.0, None, 5.0]]
         assert [trace["xaxis"] for trace in tails] == ["x2"]
 
     def test_a_short_blind_spell_can_be_seen_and_many_are_bounded(self) -> None:
         rows = [row(hour, None if hour % 2 else 5.0, "blind" if hour % 2 else "calm") for hour in range(3_000)]
-        shapes = [shape for shape in figure_of(rows)["layout"]["shapes"] if shape["type"] == "rect"]
-        assert 1 <= len(shapes) <= MAX_BANDS
+        [blind] = blind_of(figure_of(rows))
+        assert 1 <= len(spells_of(blind)) <= MAX_BANDS
         short = [row(0, 5.0, "calm"), row(5_000, None, "blind"), row(5_000.1, 5.0, "calm"), row(9_000, 5.0, "calm")]
-        [band] = [shape for shape in figure_of(short)["layout"]["shapes"] if shape["type"] == "rect"]
-        width = datetime.fromisoformat(band["x1"]) - datetime.fromisoformat(band["x0"])
+        [(start, end)] = spells_of(*blind_of(figure_of(short)))
+        width = datetime.fromisoformat(end) - datetime.fromisoformat(start)
         assert width == timedelta(hours=9_000) / MAX_BANDS
 
     def test_thresholds_are_lines_with_their_words(self) -> None:
@@ -326,7 +338,7 @@ class TestFigure:
         assert {name: trace["text"] for name, trace in marks.items()} == {
             "warning": ["Less bad."], "critical": ["Bad."],
         }  # fmt: skip
-        assert marks["critical"]["x"] == ["2019-09-16T01:00:00Z"]
+        assert marks["critical"]["x"] == ["2019-09-15 21:00:00"], "New York's clocks"
         assert marks["critical"]["marker"]["symbol"] != marks["warning"]["marker"]["symbol"], "told in a shape too"
 
 
