@@ -29,12 +29,14 @@ from monitor.calendar import UserDates
 from monitor.history import HISTORIES
 from monitor.log import LogFormat, LogLevel
 from monitor.signals import Parameters
+from monitor.signals.cds.parameters import CdsParameters
 from monitor.signals.model import Signal
+from monitor.signals.newissue.parameters import MOST_ISSUERS, MOST_NAMES, RECORD_CURVE, NewIssueParameters
 from monitor.signals.repo import RepoParameters
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
 from monitor.signals.treasury.parameters import TreasuryParameters
 from monitor.sources.file import EXTENSIONS_TEXT
-from monitor.sources.scenario import SCENARIOS
+from monitor.sources.scenario import HEADLINE, SCENARIOS
 
 ENV_PREFIX = "MONITOR_"
 ENV_DELIMITER = "__"
@@ -114,10 +116,32 @@ class RepoSettings(_Section):
     )
 
 
+class NewIssueSettings(_Section):
+    """The new-issue signals."""
+
+    themes: tuple[str, ...] = Field((), description="Themes shown by name, beside ai. Default: the largest.")
+    sectors: tuple[str, ...] = Field((), description="Sectors shown by name. Default: the largest.")
+    most_names: int = Field(MOST_NAMES, ge=1, le=100, description="So many of the largest themes, and of the sectors.")
+    most_issuers: int = Field(MOST_ISSUERS, ge=1, le=200, description="So many of the largest issuers have a share.")
+    record_curve: tuple[tuple[float, float], ...] = Field(
+        RECORD_CURVE,
+        description="The year that this one is compared with: share of its business days gone, USD billions by then.",
+    )
+    default_yield_percent: float = Field(5.0, gt=0, le=50, description="Of a deal that has not said any.")
+
+
+class CdsSettings(_Section):
+    """The CDS signals."""
+
+    index_entities: tuple[str, ...] = Field(
+        (), description="The indices that baskets are compared with. Default: those with CDX and IG in their names."
+    )
+
+
 class ScenarioSettings(_Section):
     """The scenario that `stress-monitor run` plays unless it is told otherwise; all of it is made up."""
 
-    name: str = Field("treasury-crunch", description="An embedded scenario: calm, treasury-crunch or repo-squeeze.")
+    name: str = Field(HEADLINE, description=f"An embedded scenario: {', '.join(SCENARIOS)}.")
     seed: int | None = Field(None, description="Another seed gives other noise. Default: the scenario's own.")
     speed: float | None = Field(None, gt=0, description="Seconds of event time a second.")
 
@@ -244,6 +268,8 @@ class Settings(BaseSettings):
     calendar: CalendarSettings = CalendarSettings()
     treasury: TreasurySettings = TreasurySettings()
     repo: RepoSettings = RepoSettings()
+    newissue: NewIssueSettings = NewIssueSettings()
+    cds: CdsSettings = CdsSettings()
     thresholds: dict[str, dict[str, ThresholdSettings]] = Field(
         {}, description="[thresholds.SIGNAL.ROW]: `stress-monitor signals` lists signals and rows."
     )
@@ -258,6 +284,8 @@ class Settings(BaseSettings):
         return Parameters(
             treasury=TreasuryParameters(tuple(self.treasury.expected), self.treasury.yield_band_percent),
             repo=RepoParameters(tuple(self.repo.alarmed_benchmarks)),
+            newissue=NewIssueParameters(**self.newissue.model_dump()),
+            cds=CdsParameters(**self.cds.model_dump()),
         )
 
     def catalogue(self) -> tuple[Signal, ...]:

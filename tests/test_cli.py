@@ -149,7 +149,7 @@ class TestReplay:
             ((), "name either inputs, a --scenario or a --history"),
             (("repo=x.ndjson", "--scenario", "calm"), "name either inputs, a --scenario or a --history"),
             (("--history", "repo-2018-2025", "--scenario", "calm"), "name either inputs, a --scenario or a --history"),
-            (("--scenario", "nix"), "no scenario is called 'nix'; there is calm, treasury-crunch, repo-squeeze"),
+            (("--scenario", "nix"), "no scenario is called 'nix'; there is ai-debt-wave, calm, "),
             (("--scenario", "calm", "--from", "2020-01-01"), "--from and --to go with --history"),
             (("repo=gone.ndjson",), "gone.ndjson"),
             (("bonds=x.ndjson",), "bonds"),
@@ -270,9 +270,9 @@ class TestRun:
             assert get(f"{address}/-/healthy") == (200, "healthy\n")
             assert get(f"{address}/-/ready") == (200, "ready\n")
             assert set(re.findall(r"^monitor_source_info\{(.*)\} 1", page, flags=re.MULTILINE)) == {
-                'kind="scenario",source="treasury-crunch"'
+                'kind="scenario",source="ai-debt-wave"'
             }
-            assert 'monitor_source_state{source="treasury-crunch",state="up"} 1.0' in page
+            assert 'monitor_source_state{source="ai-debt-wave",state="up"} 1.0' in page
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=STOPS_WITHIN_SECONDS)
         assert process.returncode == 0
@@ -312,7 +312,7 @@ class TestRun:
         ("words", "said"),
         [
             (("--scenario", "calm", "--history", "repo-2018-2025"), "name a --scenario or a --history, not both"),
-            (("--scenario", "nix"), "no scenario is called 'nix'; there is calm, treasury-crunch, repo-squeeze"),
+            (("--scenario", "nix"), "no scenario is called 'nix'; there is ai-debt-wave, calm, "),
             (("--history", "1929"), "no history is called '1929'; there is repo-2018-2025"),
             (("--scenario", "calm", "--speed", "0"), "scenario.speed: Input should be greater than 0"),
             (("--config", "gone.toml"), "gone.toml cannot be read"),

@@ -17,7 +17,9 @@ from monitor.alerts.rules import with_rules
 from monitor.calendar import MarketCalendar
 from monitor.config import ConfigError, Settings, load
 from monitor.signals import CATALOGUE
+from monitor.signals.cds.parameters import CdsParameters
 from monitor.signals.model import VALUE_COLUMNS, Signal
+from monitor.signals.newissue.parameters import NewIssueParameters
 from monitor.signals.thresholds import Edge, Hold, Notify, ThresholdRow
 
 EXAMPLE = """
@@ -48,6 +50,14 @@ business_days = [2025-01-11]
 
 [repo]
 alarmed_benchmarks = ["SOFR", "TGCR"]
+
+[newissue]
+themes = ["grid"]
+most_issuers = 5
+record_curve = [[0, 0], [0.5, 900], [1, 1500]]
+
+[cds]
+index_entities = ["CDX.NA.IG"]
 
 [thresholds.repo_tail_bp.benchmark]
 calm = 10
@@ -140,6 +150,14 @@ class TestPrecedence:
         row = row_of(settings, "repo_tail_bp", "benchmark")
         assert (row.calm, row.warning) == (12, Edge(50, 50))
         assert settings.calendar.holidays == {date(2025, 1, 9)}
+
+    def test_what_the_segments_may_be_told(self, file: Path) -> None:
+        text = "[newissue]\nthemes = ['grid']\nmost_names = 3\nrecord_curve = [[0, 0], [1, 1500]]\n"
+        parameters = of(file, text + "[cds]\nindex_entities = ['CDX.NA.IG']").parameters()
+        assert parameters.newissue == NewIssueParameters(
+            themes=("grid",), most_names=3, record_curve=((0.0, 0.0), (1.0, 1_500.0))
+        )
+        assert parameters.cds == CdsParameters(("CDX.NA.IG",))
 
     def test_an_event_lasts_so_many_minutes(self, file: Path) -> None:
         settings = of(file, "[calendar]\nevents = [{ start = 2025-01-10T08:29:00-05:00, minutes = 20 }]")
@@ -312,7 +330,7 @@ class TestWhatIsRun:
         settings = load()
         assert (settings.run.plays, settings.run.state, settings.sources) == ("scenario", None, {})
         assert (settings.scenario.name, settings.scenario.seed, settings.scenario.speed) == (
-            "treasury-crunch", None, None,
+            "ai-debt-wave", None, None,
         )  # fmt: skip
 
     def test_all_of_it_can_be_set(self, file: Path) -> None:
@@ -337,7 +355,7 @@ class TestWhatIsRun:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("[scenario]\nname = 'nix'", "FILE, line 1: scenario: no scenario is called 'nix'; there is calm, "),
+            ("[scenario]\nname = 'nix'", "FILE, line 1: scenario: no scenario is called 'nix'; there is ai-debt"),
             ("[scenario]\nspeed = 0", "FILE, line 2: scenario.speed: Input should be greater than 0"),
             ("[scenario]\nspeed = inf", "FILE, line 2: scenario.speed: Input should be a finite number"),
             ("[run]\nplays = 'film'", "FILE, line 2: run.plays: Input should be 'scenario' or 'history'"),
