@@ -23,9 +23,8 @@ from polars import col as c
 
 from monitor.index.constants import ALONE, DECAY, PAIRS, TOGETHER, WEIGHTS, WHOLE
 from monitor.index.regime import NO_LATCHES, with_regime
-from monitor.index.segments import quotient
 from monitor.results import SEGMENTS
-from monitor.signals.model import divided
+from monitor.signals.model import divided, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

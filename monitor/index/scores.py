@@ -7,6 +7,8 @@ from typing import Final
 import polars as pl
 from polars import col as c
 
+from monitor.signals.model import quotient
+
 CALM, AT_WARNING, AT_CRITICAL, TOP = 0.0, 0.5, 0.9, 1.0
 """The scores of a row's calm, warning and critical values, and of one twice as far from calm as critical is."""
 
@@ -32,10 +34,10 @@ def score_of(signed: pl.Expr) -> pl.Expr:
     [0.0, 0.25, 0.5, 0.7, 0.9, 0.95, 1.0, None]
     """
     calm, warning, critical = (c(name) for name in ANCHORS)
-    to_warning = AT_WARNING * (signed - calm) / (warning - calm)
-    to_critical = AT_WARNING + (AT_CRITICAL - AT_WARNING) * (signed - warning) / (critical - warning)
-    straight = AT_CRITICAL * (signed - calm) / (critical - calm)
-    beyond = AT_CRITICAL + (TOP - AT_CRITICAL) * (signed - critical) / (critical - calm)
+    to_warning = quotient(AT_WARNING * (signed - calm), warning - calm)
+    to_critical = AT_WARNING + quotient((AT_CRITICAL - AT_WARNING) * (signed - warning), critical - warning)
+    straight = quotient(AT_CRITICAL * (signed - calm), critical - calm)
+    beyond = AT_CRITICAL + quotient((TOP - AT_CRITICAL) * (signed - critical), critical - calm)
     return (
         pl.when(signed.is_null() | calm.is_null() | critical.is_null())
         .then(None)

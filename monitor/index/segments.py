@@ -10,6 +10,7 @@ from polars import col as c
 from monitor.index.constants import HEADLINE_SHARE
 from monitor.index.members import AS_WRITTEN, UNITS
 from monitor.results import SEGMENTS, Level
+from monitor.signals.model import quotient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,15 +20,6 @@ HELD, COUNTED = "held", "counted"
 
 _NONE: Final = -1
 """Stands for the units of a label set that has none, so that they are not filled by what was before."""
-
-
-def quotient(number: pl.Expr, by: pl.Expr) -> pl.Expr:
-    """A number divided by another, rounded once, whatever the number of rows.
-
-    Polars keeps a column of which all rows are equal as one value, and multiplies by its reciprocal; one row more that
-    is different, and it divides. So what is divided by is made a column of the number's own kind.
-    """
-    return number / (number * 0 + by)
 
 
 def headline_units(units: pl.Expr) -> pl.Expr:

@@ -175,6 +175,15 @@ def divided(number: pl.Expr, by: int) -> pl.Expr:
     return number / (number * 0 + by)
 
 
+def quotient(number: pl.Expr, by: pl.Expr) -> pl.Expr:
+    """A number divided by another, rounded once, whatever the number of rows.
+
+    Polars keeps a column of which all rows are equal as one value, and multiplies by its reciprocal; one row more that
+    is different, and it divides. So what is divided by is made a column of the number's own kind.
+    """
+    return number / (number * 0 + by)
+
+
 def camel_case(name: str) -> str:
     """The name of a signal as the id of its alert."""
     return re.sub(r"(?:^|_)([a-z0-9])", lambda m: m[1].upper(), name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CdsParameters:
-    """The settings under `[signals.cds]`.
+    """The settings under `[cds]`.
 
     Attributes:
         index_entities: the indices of investment-grade credit that baskets are compared with, of several the first that

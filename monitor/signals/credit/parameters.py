@@ -1,4 +1,4 @@
-"""What a user may set of the credit and policy signals."""
+"""What a user may set of the credit and policy signals: nothing beside their thresholds."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CreditParameters:
-    """The settings under `[credit]`."""
+    """Empty: every segment's signals are asked for in the same way."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TreasuryParameters:
-    """The settings under `[signals.treasury]`.
+    """The settings under `[treasury]`.
 
     Attributes:
         expected: issues that are missed when nobody quotes them, besides those that were quoted lately.
