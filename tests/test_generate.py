@@ -10,11 +10,14 @@ from monitor import streams
 from monitor.generate import GENERATED, stale, write_all
 from monitor.generate.listing import edge_text, overrides_text, signal_as_data
 from monitor.generate.markdown import NOTICE, page, table
+from monitor.generate.metric_docs import metrics_page
 from monitor.generate.signal_docs import signals_page, thresholds_page
 from monitor.generate.stream_docs import streams_page
 from monitor.signals import CATALOGUE
 from monitor.signals.model import Signal
 from monitor.signals.thresholds import Edge
+from monitor.sinks.metrics import FAMILIES
+from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
 
 
 def rows_of(text: str, heading: str = "") -> list[list[str]]:
@@ -94,7 +97,8 @@ class TestSignals:
         for signal in CATALOGUE:
             for row in signal.thresholds:
                 assert told[f"`{signal.name}`", f"`{row.id}`"] == [
-                    f"{row.calm:g}", edge_text(row.warning), edge_text(row.critical), overrides_text(row),
+                    "" if row.calm is None else f"{row.calm:g}",
+                    edge_text(row.warning), edge_text(row.critical), overrides_text(row),
                     f"{row.hold_in} / {row.hold_out}", row.notify,
                 ]  # fmt: skip
                 assert row.reason in text
@@ -167,3 +171,21 @@ class TestStreams:
 def test_markdown() -> None:
     assert table(("a", "b"), [("1", "x | y"), ("", "2")]) == "| a | b |\n| --- | --- |\n| 1 | x \\| y |\n|  | 2 |"
     assert page("Title", "one", "two") == f"# Title\n\n{NOTICE}\n\none\n\ntwo\n"
+
+
+class TestMetrics:
+    def test_every_metric_that_can_be_scraped_stands_there_with_its_labels(self) -> None:
+        metrics = [
+            MetricOfSignal(s.name, s.alert, s.help, s.segment, s.labels, s.headline, bool(s.thresholds))
+            for s in CATALOGUE
+        ]
+        told = {cells[0].strip("`"): cells[1:] for cells in rows_of(metrics_page(CATALOGUE)) if cells[0] != "metric"}
+        scraped = {family.name: family for family in PrometheusSink(metrics, "1").registry.collect()}
+        assert len(scraped) > len(CATALOGUE)
+        for family in scraped.values():
+            suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
+            assert family.documentation in told[family.name + suffix]
+        for signal in CATALOGUE:
+            assert told[signal.metric] == [", ".join(f"`{label}`" for label in signal.labels), signal.help]
+        # Those of the index are there once there is one.
+        assert set(told) >= {family.scraped for family in FAMILIES}

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "history": {"results"},
     "report": {"results"},
     "progress": set(),
-    "generate": {"signals", "alerts", "streams"},
+    "generate": {"signals", "alerts", "streams", "sinks.metrics"},
     "log": set(),
     "config": {"calendar", "history", "log", "signals", "sources"},
     "cli": {

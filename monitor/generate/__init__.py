@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor.generate import signal_docs, stream_docs
+from monitor.generate import metric_docs, signal_docs, stream_docs
 from monitor.signals import CATALOGUE
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/signals.md": lambda: signal_docs.signals_page(CATALOGUE),
     "docs/thresholds.md": lambda: signal_docs.thresholds_page(CATALOGUE),
+    "docs/metrics.md": lambda: metric_docs.metrics_page(CATALOGUE),
     "docs/streams.md": stream_docs.streams_page,
 }
 """Path from the project's root: what makes the file's text."""

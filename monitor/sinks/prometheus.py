@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from monitor.results import MICROSECONDS_PER_SECOND, REGIMES, SEGMENTS, Level
+from monitor.sinks import metrics
 from monitor.sinks.base import Sink
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from monitor.results import Ingested, Output, ThresholdInForce
+    from monitor.sinks.metrics import Family
 
 TICK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _UNDER_WAY_BUCKETS: Final = (*TICK_BUCKETS, 10.0, 30.0)
@@ -100,55 +102,22 @@ class PrometheusSink(Sink):
         self.registry = CollectorRegistry()
         self.registry.register(_MarketCollector(self))
         registry = self.registry
-        self._events = Counter("monitor_events", "Events that met their contract.", ["stream"], registry=registry)
-        self._rejected = Counter("monitor_events_rejected", "Events refused.", ["stream", "reason"], registry=registry)
-        self._late = Counter("monitor_events_late", "Events too late to count.", ["stream"], registry=registry)
-        self._doubles = Counter(
-            "monitor_events_doubled", "Events dropped because they repeat a producer's id.", ["stream"],
-            registry=registry,
-        )  # fmt: skip
-        self._last_event = Gauge(
-            "monitor_last_event_timestamp_seconds", "Newest event time of a stream.", ["stream"], registry=registry
-        )
-        self._watermark = Gauge(
-            "monitor_watermark_timestamp_seconds",
-            "Event time up to which a stream is sealed.",
-            ["stream"],
-            registry=registry,
-        )
-        self._source_up = Gauge("monitor_source_up", "Whether a source is connected.", ["source"], registry=registry)
-        self._source_info = Gauge(
-            "monitor_source_info", "The sources and their kinds.", ["source", "kind"], registry=registry
-        )
-        self._source_state = Gauge(
-            "monitor_source_state", "1 for the state that a source is in.", ["source", "state"], registry=registry
-        )
+        self._events = _counter(metrics.EVENTS, registry)
+        self._rejected = _counter(metrics.REJECTED, registry)
+        self._late = _counter(metrics.LATE, registry)
+        self._doubles = _counter(metrics.DOUBLED, registry)
+        self._last_event = _gauge(metrics.LAST_EVENT, registry)
+        self._watermark = _gauge(metrics.WATERMARK, registry)
+        self._source_up = _gauge(metrics.SOURCE_UP, registry)
+        self._source_info = _gauge(metrics.SOURCE_INFO, registry)
+        self._source_state = _gauge(metrics.SOURCE_STATE, registry)
         self._source_states: dict[str, str] = {}
-        self._synthetic = Gauge(
-            "monitor_synthetic", "1 if the events are made up: no number here is of a real market.", registry=registry
-        )
-        self._state_writable = Gauge(
-            "monitor_state_writable", "0 while the durable state cannot be written.", registry=registry
-        )
-        self._tick_duration = Histogram(
-            "monitor_tick_duration_seconds",
-            "Wall time that an advance of the ticks took.",
-            buckets=TICK_BUCKETS,
-            registry=registry,
-        )
-        self._event_to_metric = Histogram(
-            "monitor_event_to_metric_seconds",
-            "Wall time from an event's arrival until its whole second shows on this page.",
-            buckets=_UNDER_WAY_BUCKETS,
-            registry=registry,
-        )
-        self._dropped = Counter(
-            "monitor_series_dropped",
-            "Steps not exported, because their signal has too many label sets.",
-            ["signal"],
-            registry=registry,
-        )
-        Info("monitor_build", "The version of the monitor.", registry=registry).info({"version": version})
+        self._synthetic = _gauge(metrics.SYNTHETIC, registry)
+        self._state_writable = _gauge(metrics.STATE_WRITABLE, registry)
+        self._tick_duration = _histogram(metrics.TICK_DURATION, TICK_BUCKETS, registry)
+        self._event_to_metric = _histogram(metrics.EVENT_TO_METRIC, _UNDER_WAY_BUCKETS, registry)
+        self._dropped = _counter(metrics.SERIES_DROPPED, registry)
+        Info(metrics.BUILD.name, metrics.BUILD.help, registry=registry).info({"version": version})
 
     @property
     def snapshot(self) -> _Snapshot:
@@ -245,18 +214,14 @@ class _MarketCollector(Collector):
         yield from _segments(signals, snapshot)
         if snapshot.index is not None:
             yield from _index(snapshot.index)
-        thresholds = GaugeMetricFamily(
-            "market_signal_threshold",
-            "The thresholds in force on today's value date, in the signal's unit.",
-            labels=["signal", "row", "level", "edge"],
-        )
+        thresholds = _family(metrics.SIGNAL_THRESHOLD)
         for each in snapshot.thresholds:
             thresholds.add_metric([each.signal, each.row, each.level, each.edge], each.value)
         yield thresholds
 
 
 def _values(signal: MetricOfSignal, states: dict[Labels, _Now]) -> Metric:
-    family = Metric(f"market_{signal.name}", signal.help, "gauge")
+    family = Metric(f"{metrics.PREFIX}{signal.name}", signal.help, "gauge")
     for labels, now in states.items():
         if now.value is not None:
             family.add_sample(family.name, _label_set(signal, labels), now.value)
@@ -270,9 +235,9 @@ def _label_set(signal: MetricOfSignal, labels: Labels) -> dict[str, str]:
 
 def _levels(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterator[Metric]:
     """Level and blindness of every label set, and each alert's level: the highest over its label sets."""
-    levels = Metric("market_signal_level", "0 calm, 1 warning, 2 critical; stays while blind.", "gauge")
-    blind = Metric("market_signal_blind", "1 while the input is lost, stale or repeated.", "gauge")
-    alerts = GaugeMetricFamily("market_alert_level", "Highest level over an alert's label sets.", labels=["alert"])
+    levels, blind, alerts = (
+        _family(each) for each in (metrics.SIGNAL_LEVEL, metrics.SIGNAL_BLIND, metrics.ALERT_LEVEL)
+    )
     for name, states in snapshot.states.items():
         signal = signals[name]
         for labels, now in states.items():
@@ -299,8 +264,8 @@ def _segments(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterat
                 level[segment] = max(level.get(segment, Level.CALM), now.level)
             is_headline = _is_headline(signals[name], now)
             blind[segment] = blind.get(segment, False) or (now.blind and is_headline)
-    yield _by_segment("market_segment_level", "Highest level of a segment's signals.", level)
-    yield _by_segment("market_segment_blind", "1 while a headline signal of the segment is blind.", blind)
+    yield _by_segment(metrics.SEGMENT_LEVEL, level)
+    yield _by_segment(metrics.SEGMENT_BLIND, blind)
 
 
 def _is_headline(signal: MetricOfSignal, now: _Now) -> bool:
@@ -311,9 +276,7 @@ def _is_headline(signal: MetricOfSignal, now: _Now) -> bool:
 
 
 def _scores(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Metric:
-    family = Metric(
-        "market_signal_score_ratio", "How bad a value is: 0 calm, 0.5 at warning, 0.9 at critical.", "gauge"
-    )
+    family = _family(metrics.SIGNAL_SCORE)
     for name, states in snapshot.states.items():
         for labels, now in states.items():
             if now.score is not None:
@@ -322,33 +285,50 @@ def _scores(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Metric:
 
 
 _OF_INDEX: Final = {
-    "stress_index": ("market_stress_index_ratio", "How bad it is, and how much of it at once: 0 to 1."),
-    "low": ("market_stress_index_low_ratio", "The index if all that is absent were calm."),
-    "high": ("market_stress_index_high_ratio", "The index if all that is absent were at its worst."),
-    "coverage": ("market_stress_coverage_ratio", "The weight of the segments that are present."),
-    "capped": ("market_stress_regime_capped", "1 if it were a crisis, were there enough that shows it."),
+    "stress_index": metrics.INDEX,
+    "low": metrics.INDEX_LOW,
+    "high": metrics.INDEX_HIGH,
+    "coverage": metrics.COVERAGE,
+    "capped": metrics.REGIME_CAPPED,
 }
 
 
 def _index(row: dict[str, Any]) -> Iterator[Metric]:
     """The index, its parts and the regime; what is null has no series."""
-    for column, (name, help_) in _OF_INDEX.items():
-        family = GaugeMetricFamily(name, help_)
+    for column, each in _OF_INDEX.items():
+        family = _family(each)
         if row[column] is not None:
             family.add_metric([], row[column])
         yield family
     scores = {segment: row[segment] for segment in SEGMENTS if row[segment] is not None}
-    yield _by_segment("market_stress_segment_ratio", "How bad a segment is: 0 to 1.", scores)
+    yield _by_segment(metrics.SEGMENT_SCORE, scores)
     parts = {segment: row[f"contribution_{segment}"] for segment in scores}
-    yield _by_segment("market_stress_contribution_ratio", "A segment's part of the index; they sum to it.", parts)
-    regimes = GaugeMetricFamily("market_stress_regime", "1 for the regime that it is.", labels=["regime"])
+    yield _by_segment(metrics.CONTRIBUTION, parts)
+    regimes = _family(metrics.REGIME)
     for regime in REGIMES:
         regimes.add_metric([regime], regime == row["regime"])
     yield regimes
 
 
-def _by_segment(name: str, help_: str, values: dict[str, int] | dict[str, bool] | dict[str, float]) -> Metric:
-    family = GaugeMetricFamily(name, help_, labels=["segment"])
+def _by_segment(each: Family, values: dict[str, int] | dict[str, bool] | dict[str, float]) -> Metric:
+    family = _family(each)
     for segment, value in values.items():
         family.add_metric([segment], value)
     return family
+
+
+def _family(each: Family) -> GaugeMetricFamily:
+    """A market metric, to be given its series; those that have their signal's labels too are added as samples."""
+    return GaugeMetricFamily(each.name, each.help, labels=each.labels)
+
+
+def _counter(each: Family, registry: CollectorRegistry) -> Counter:
+    return Counter(each.name, each.help, each.labels, registry=registry)
+
+
+def _gauge(each: Family, registry: CollectorRegistry) -> Gauge:
+    return Gauge(each.name, each.help, each.labels, registry=registry)
+
+
+def _histogram(each: Family, buckets: Sequence[float], registry: CollectorRegistry) -> Histogram:
+    return Histogram(each.name, each.help, each.labels, buckets=buckets, registry=registry)

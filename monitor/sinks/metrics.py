@@ -1,0 +1,107 @@
+"""The names, types and labels of all metrics but the signals' values: each stands here, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+PREFIX: Final = "market_"
+"""Before a signal's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric.
+
+    Attributes:
+        name: as it is scraped; a counter's without its `_total`.
+        kind: its type.
+        help: one sentence.
+        labels: their names; those of a signal come besides where `has_signal_labels`.
+        has_signal_labels: whether each series has the labels of its signal too.
+    """
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram", "info"]
+    help: str
+    labels: tuple[str, ...] = ()
+    has_signal_labels: bool = False
+
+    @property
+    def scraped(self) -> str:
+        """The name as it stands on the page."""
+        return self.name + {"counter": "_total", "info": "_info"}.get(self.kind, "")
+
+
+SIGNAL_LEVEL: Final = Family(
+    "market_signal_level", "gauge", "0 calm, 1 warning, 2 critical; stays while blind.", ("signal",),
+    has_signal_labels=True,
+)  # fmt: skip
+SIGNAL_BLIND: Final = Family(
+    "market_signal_blind", "gauge", "1 while the input is lost, stale or repeated.", ("signal",),
+    has_signal_labels=True,
+)  # fmt: skip
+SIGNAL_SCORE: Final = Family(
+    "market_signal_score_ratio", "gauge", "How bad a value is: 0 calm, 0.5 at warning, 0.9 at critical.", ("signal",),
+    has_signal_labels=True,
+)  # fmt: skip
+SIGNAL_THRESHOLD: Final = Family(
+    "market_signal_threshold", "gauge", "The thresholds in force on today's value date, in the signal's unit.",
+    ("signal", "row", "level", "edge"),
+)  # fmt: skip
+ALERT_LEVEL: Final = Family("market_alert_level", "gauge", "Highest level over an alert's label sets.", ("alert",))
+SEGMENT_LEVEL: Final = Family("market_segment_level", "gauge", "Highest level of a segment's signals.", ("segment",))
+SEGMENT_BLIND: Final = Family(
+    "market_segment_blind", "gauge", "1 while a headline signal of the segment is blind.", ("segment",)
+)
+INDEX: Final = Family("market_stress_index_ratio", "gauge", "How bad it is, and how much of it at once: 0 to 1.")
+INDEX_LOW: Final = Family("market_stress_index_low_ratio", "gauge", "The index if all that is absent were calm.")
+INDEX_HIGH: Final = Family(
+    "market_stress_index_high_ratio", "gauge", "The index if all that is absent were at its worst."
+)
+COVERAGE: Final = Family("market_stress_coverage_ratio", "gauge", "The weight of the segments that are present.")
+SEGMENT_SCORE: Final = Family("market_stress_segment_ratio", "gauge", "How bad a segment is: 0 to 1.", ("segment",))
+CONTRIBUTION: Final = Family(
+    "market_stress_contribution_ratio", "gauge", "A segment's part of the index; they sum to it.", ("segment",)
+)
+REGIME: Final = Family("market_stress_regime", "gauge", "1 for the regime that it is.", ("regime",))
+REGIME_CAPPED: Final = Family(
+    "market_stress_regime_capped", "gauge", "1 if it were a crisis, were there enough that shows it."
+)
+
+EVENTS: Final = Family("monitor_events", "counter", "Events that met their contract.", ("stream",))
+REJECTED: Final = Family("monitor_events_rejected", "counter", "Events refused.", ("stream", "reason"))
+LATE: Final = Family("monitor_events_late", "counter", "Events too late to count.", ("stream",))
+DOUBLED: Final = Family(
+    "monitor_events_doubled", "counter", "Events dropped because they repeat a producer's id.", ("stream",)
+)
+LAST_EVENT: Final = Family(
+    "monitor_last_event_timestamp_seconds", "gauge", "Newest event time of a stream.", ("stream",)
+)
+WATERMARK: Final = Family(
+    "monitor_watermark_timestamp_seconds", "gauge", "Event time up to which a stream is sealed.", ("stream",)
+)
+SOURCE_UP: Final = Family("monitor_source_up", "gauge", "Whether a source is connected.", ("source",))
+SOURCE_INFO: Final = Family("monitor_source_info", "gauge", "The sources and their kinds.", ("source", "kind"))
+SOURCE_STATE: Final = Family(
+    "monitor_source_state", "gauge", "1 for the state that a source is in.", ("source", "state")
+)
+SYNTHETIC: Final = Family(
+    "monitor_synthetic", "gauge", "1 if the events are made up: no number here is of a real market."
+)
+STATE_WRITABLE: Final = Family("monitor_state_writable", "gauge", "0 while the durable state cannot be written.")
+TICK_DURATION: Final = Family(
+    "monitor_tick_duration_seconds", "histogram", "Wall time that an advance of the ticks took."
+)
+EVENT_TO_METRIC: Final = Family(
+    "monitor_event_to_metric_seconds", "histogram",
+    "Wall time from an event's arrival until its whole second shows on this page.",
+)  # fmt: skip
+SERIES_DROPPED: Final = Family(
+    "monitor_series_dropped", "counter", "Steps not exported, because their signal has too many label sets.",
+    ("signal",),
+)  # fmt: skip
+BUILD: Final = Family("monitor_build", "info", "The version of the monitor.", ("version",))
+
+FAMILIES: Final = tuple(each for each in list(globals().values()) if isinstance(each, Family))
+"""All of them, in this order."""
