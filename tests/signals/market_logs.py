@@ -1,4 +1,4 @@
-"""Random days of the whole market: repo, Treasury quotes, CDS quotes and deals in one log."""
+"""Random days of the whole market: repo, Treasury quotes, CDS quotes, deals and published series in one log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from tests.signals.deal_logs import deal_events
 from tests.signals.events import SCENES
-from tests.signals.quote_logs import cds_events, deal_events, treasury_events
+from tests.signals.quote_logs import cds_events, treasury_events
+from tests.signals.reference_logs import reference_events
 from tests.signals.repo_logs import repo_events
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @st.composite
 def _events(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
-    parts = [repo_events(scene), treasury_events(scene), cds_events(scene), deal_events(scene)]
+    parts = [repo_events(scene), treasury_events(scene), cds_events(scene), deal_events(scene), reference_events(scene)]
     return sorted((event for part in parts for event in draw(part)), key=lambda event: event.arrived_us)
 
 
