@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
 import structlog
 from polars import col as c
 
@@ -21,14 +22,12 @@ from monitor.engine.tiers import TierStore
 from monitor.engine.watermark import NEVER_US
 from monitor.index.stress import StressIndex
 from monitor.results import Ingested, Output, RejectedEvent
-from monitor.signals.model import Evaluation, change_ticks
+from monitor.signals.model import Evaluation, change_ticks, evaluate
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
-
-    import polars as pl
 
     from monitor.calendar import MarketCalendar
     from monitor.engine.decode import Decoded
@@ -44,6 +43,9 @@ TICKS_AT_ONCE: Final = 3_600
 
 VALUES_AT_ONCE: Final = 300_000
 """So many values of a signal at most: of many issues fewer ticks are evaluated in one go."""
+
+STANDING_REACH_SECONDS: Final = 45 * 86_400
+"""When a run begins in the middle, what came up in so long a time before, and stands, is told: some is monthly."""
 
 IDLE_RELEASE_US: Final = 10 * MICROSECONDS_PER_SECOND
 """A partition that brought nothing for so long, by the clock of arrivals, holds ticks back no longer."""
@@ -161,6 +163,8 @@ class Pipeline:
             return
         tiers = self._store.tiers(ran + 1, upto)
         ticks = change_ticks(self._signals, tiers, ran, upto)
+        if self._ran < ran:
+            ticks = pl.concat([ticks, pl.Series("tick", [ran + 1], pl.Int64)]).unique().sort()
         # What a session was like must be written down before the next one is compared with it.
         for session, end in self._daily.sessions(tiers, ticks, ran):
             tiers = self._daily.open(tiers, session)
@@ -186,6 +190,8 @@ class Pipeline:
             evaluation = Evaluation(tiers, some)
             # Without a tick no value changes, but a hold may come to its end.
             values = {s.name: evaluation.values(s) for s in self._signals} if some.len() else {}
+            if self._ran == BEFORE_EVERY_TICK and self._begin is not None:
+                values = {s.name: _with_standing(s, values[s.name], tiers, self._begin) for s in self._signals}
             until = some[-1] if rest else upto
             output = self._evaluator.advance(values, until)
             self._daily.saw(output)
@@ -290,6 +296,23 @@ class Pipeline:
             for r in decoded.rejects
         )
         return Ingested(decoded.stream, decoded.events.height, late, doubles, first, last, rejects)
+
+
+def _with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int) -> pl.DataFrame:
+    """The values, and at the first tick those that stand there although they came up before it."""
+    views = tuple(view for view in signal.over if not view.window.is_momentary)
+    slow = replace(signal, over=views)
+    ticks = change_ticks((slow,), tiers, begin - STANDING_REACH_SECONDS, begin - 1)
+    if not views or ticks.is_empty():
+        return values
+    labels = [c(name).fill_null("") for name in signal.labels]
+    # Of published values the newest value date stands, of others what came up last.
+    order = [pl.when("by_print").then("value_date"), c("tick")]
+    standing = evaluate(slow, tiers, ticks).sort(order, maintain_order=True)
+    standing = standing.filter(pl.struct(*labels, pl.lit(0).alias("")).is_last_distinct())
+    key = [*signal.labels, "tick", "value_date"]
+    standing = standing.with_columns(tick=pl.lit(begin, pl.Int64)).join(values, on=key, how="anti", nulls_equal=True)
+    return pl.concat([standing, values]).sort("tick", "value_date", *signal.labels)
 
 
 def _patience_us(partition: Partition) -> int:

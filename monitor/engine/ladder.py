@@ -19,7 +19,8 @@ SECONDS, PERIODS, DAYS = "seconds", "periods", "days"
 """The tiers, as they are named in the bar log: `treasury_seconds` and so on."""
 
 _LONGEST_CLIMB: Final = 32 * 86_400
-"""Bars of so many seconds are summed at a time: bounds the memory of the first climb over a long past."""
+_MOST_BARS: Final = 100_000
+"""Of more bars those of so many seconds are summed at a time: bounds the memory of the first climb over a long past."""
 
 
 class Ladder:
@@ -69,7 +70,9 @@ class Ladder:
                 self._close_days(upto - upto % PERIOD_SECONDS)
                 self.until = upto - upto % PERIOD_SECONDS
                 return
-            end = min(upto - upto % PERIOD_SECONDS, self.until + _LONGEST_CLIMB)
+            end = upto - upto % PERIOD_SECONDS
+            if self._unsummed.height > _MOST_BARS:
+                end = min(end, self.until + _LONGEST_CLIMB)
             self._sum(self.until, end)
             self.until = end
 

@@ -12,7 +12,7 @@ all: that is the new normal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -146,6 +146,7 @@ class AgainstBaseline(Window):
         quoted: the window that is compared.
     """
 
+    is_momentary: ClassVar[bool] = True
     quoted: Quoted
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

@@ -53,9 +53,12 @@ class Window(ABC):
     Attributes:
         by_print: its rows are published values, one a value date, and a later row of the same value date is a
             revision, and it has rows at its own ticks only; otherwise a row stands from its tick to the next.
+        is_momentary: its values are of the moment: while there is input new ones come within seconds or minutes. Those
+            of other windows stand for hours or weeks, so those that stand are told when a run begins in the middle.
     """
 
     by_print: ClassVar[bool] = False
+    is_momentary: ClassVar[bool] = False
 
     @abstractmethod
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

@@ -8,7 +8,7 @@ quoted then is no longer known to stand.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -66,6 +66,7 @@ class Issues(Window):
         span_seconds: the window's length.
     """
 
+    is_momentary: ClassVar[bool] = True
     span_seconds: int
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
@@ -136,6 +137,7 @@ class Quoted(Window):
         issues: the window of all of them.
     """
 
+    is_momentary: ClassVar[bool] = True
     issues: Issues
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -66,6 +66,7 @@ class Traded(Window):
         by_segment: the key is the segment's name; otherwise the instrument.
     """
 
+    is_momentary: ClassVar[bool] = True
     span_seconds: int | None
     by_segment: bool = False
 
@@ -190,6 +191,7 @@ class TradedPair(Window):
         right: a key; None: every key that is no general collateral.
     """
 
+    is_momentary: ClassVar[bool] = True
     traded: Traded
     left: str
     right: str | None

@@ -33,6 +33,7 @@ class WideQuoted(Window):
     A row where a quote comes, where it has been the window's whole length ago, and where the name goes blind.
     """
 
+    is_momentary: ClassVar[bool] = True
     columns: ClassVar[dict[str, pl.DataType]] = {
         "entity": pl.String(), "tenor_e3": pl.Int64(),
         area(cds.SPREAD): pl.Int128(), area(cds.QUOTED): pl.Int128(), length(cds.SPREAD): pl.Int64(),

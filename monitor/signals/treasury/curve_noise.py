@@ -7,7 +7,7 @@ The numbers in the thresholds' reasons are those of Hu, Pan and Wang, 1987 to 20
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -48,6 +48,7 @@ class CurveNoise(Window):
         issues: says whose quotes are stale.
     """
 
+    is_momentary: ClassVar[bool] = True
     issues: Issues = ISSUES
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

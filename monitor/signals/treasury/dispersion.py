@@ -8,7 +8,7 @@ about a quarter of the window moves neither, which a standard deviation cannot p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import polars as pl
 from polars import col as c
@@ -53,6 +53,7 @@ class MidQuartiles(Window):
         span_seconds: the window's length.
     """
 
+    is_momentary: ClassVar[bool] = True
     quoted: Window = QUOTED
     span_seconds: int = FIVE_MINUTES
 

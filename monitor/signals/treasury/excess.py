@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -41,6 +41,7 @@ class Excess(Window):
         issues: the window of all issues.
     """
 
+    is_momentary: ClassVar[bool] = True
     issues: Issues
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

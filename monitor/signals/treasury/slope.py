@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -57,6 +57,7 @@ class Legs(Window):
         short: a tenor in years, for example 10.
     """
 
+    is_momentary: ClassVar[bool] = True
     long: int
     short: int
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import polars as pl
 from polars import col as c
@@ -37,6 +37,7 @@ class TwoSided(Window):
         expected: issues that are expected in any case.
     """
 
+    is_momentary: ClassVar[bool] = True
     issues: Issues
     expected: tuple[str, ...]
 

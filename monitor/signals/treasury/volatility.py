@@ -46,6 +46,7 @@ class MinuteSums(Window):
         quoted: who speaks at a tick.
     """
 
+    is_momentary: ClassVar[bool] = True
     span_minutes: int
     quoted: Window = QUOTED
     columns: ClassVar[tuple[str, ...]]
