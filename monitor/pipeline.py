@@ -305,14 +305,14 @@ def _with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: in
     ticks = change_ticks((slow,), tiers, begin - STANDING_REACH_SECONDS, begin - 1)
     if not views or ticks.is_empty():
         return values
-    labels = [c(name).fill_null("") for name in signal.labels]
     # Of published values the newest value date stands, of others what came up last.
     order = [pl.when("by_print").then("value_date"), c("tick")]
     standing = evaluate(slow, tiers, ticks).sort(order, maintain_order=True)
-    standing = standing.filter(pl.struct(*labels, pl.lit(0).alias("")).is_last_distinct())
-    key = [*signal.labels, "tick", "value_date"]
+    labels = list(signal.labels)
+    standing = standing.unique(labels, keep="last", maintain_order=True) if labels else standing.tail(1)
+    key = [*labels, "tick", "value_date"]
     standing = standing.with_columns(tick=pl.lit(begin, pl.Int64)).join(values, on=key, how="anti", nulls_equal=True)
-    return pl.concat([standing, values]).sort("tick", "value_date", *signal.labels)
+    return pl.concat([standing, values]).sort("tick", "value_date", *labels)
 
 
 def _patience_us(partition: Partition) -> int:

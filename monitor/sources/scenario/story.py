@@ -236,6 +236,8 @@ class Scenario:
         speed: seconds of the story a second of wall time, unless the user says otherwise.
         past_sessions: how many whole sessions of quotes come before the story's day.
         rates_from: the day from which the central bank's rates hold, before all else that is published but marks.
+        conflated_us: the Treasury feed of the story hands its quotes over at the beginning of every such interval, as
+            feeds do that conflate: the newest of each issue. 0: as they come.
         credit: what is told of new issues, end-of-day CDS marks and published series; None: nothing.
 
     Raises:
@@ -251,6 +253,7 @@ class Scenario:
     speed: float = 60.0
     past_sessions: int = 25
     rates_from: date = date(2025, 12, 11)
+    conflated_us: int = 0
     credit: Credit | None = None
 
     @property

@@ -106,13 +106,16 @@ def _tail(security: Security) -> str:
     )
 
 
-def _every_us(pace: Pace) -> dict[bool, int]:
-    return _STORY_EVERY_US if pace is Pace.STORY else _PAST_EVERY_US
+def _every_us(scenario: Scenario, pace: Pace) -> dict[bool, int]:
+    """By on-the-run, the interval in which each issue is quoted once."""
+    if pace is not Pace.STORY:
+        return _PAST_EVERY_US
+    return {newest: max(every_us, scenario.conflated_us) for newest, every_us in _STORY_EVERY_US.items()}
 
 
 def count(scenario: Scenario, seed: int, block: Block) -> int:  # noqa: ARG001 - as all makers
     """How many quotes the block has."""
-    slots = {newest: block.slots(every_us) for newest, every_us in _every_us(block.pace).items()}
+    slots = {newest: block.slots(every_us) for newest, every_us in _every_us(scenario, block.pace).items()}
     return sum(slots[security.on_the_run] for security in SECURITIES)
 
 
@@ -122,7 +125,7 @@ def events(scenario: Scenario, seed: int, block: Block) -> Events:
     rnd = Random(f"{seed}:treasury:{block.number}").random  # noqa: S311
     rows: list[tuple[int, str]] = []
     for number, security in enumerate(securities_of(scenario.day)):
-        _quote(rows, number, security, _market(seed), stress, scenario.story_start_us, block, rnd)
+        _quote(rows, number, security, _market(seed), stress, scenario, block, rnd)
     return in_order(rows)
 
 
@@ -132,7 +135,7 @@ def _quote(
     security: Security,
     market: _Market,
     stress: Stress,
-    story_start_us: int,
+    scenario: Scenario,
     block: Block,
     rnd: Callable[[], float],
 ) -> None:
@@ -148,13 +151,16 @@ def _quote(
     one_sided_part = _ONE_SIDED_PART if newest else 1.0
     head, tail = f',"instrument":"{security.instrument}"', _tail(security)
 
-    every_us = _every_us(block.pace)[newest]
+    story_start_us, conflated_us = scenario.story_start_us, scenario.conflated_us if in_story else 0
+    every_us = _every_us(scenario, block.pace)[newest]
     width, phase = _STORY_WIDTH if in_story else _PAST_WIDTH, market.phases[number]
     if newest and block.pace is Pace.MORNING:
         width, phase = _MORNING_WIDTH, 1.0
     width_us, first_us = int(width * every_us), block.start_us + int(phase * (1 - width) * every_us)
     for slot in range(block.slots(every_us)):
         ts_us = happens_us(first_us + slot * every_us, width_us, rnd)
+        if conflated_us:
+            ts_us -= (ts_us - block.start_us) % conflated_us
         since_us = ts_us - story_start_us
         bp = level(since_us) + (long_end - _PIVOT) * slope(since_us)
         swing = stress.jumps_bp.at(ts_us)

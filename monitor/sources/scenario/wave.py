@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.sources.scenario.credit import Auction, Issue, Tranche
 from monitor.sources.scenario.issuance import ISSUERS, LARGEST
 from monitor.sources.scenario.story import Course, Credit, Scenario, Stress, story_day_us
+from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -226,5 +227,6 @@ AI_DEBT_WAVE: Final = Scenario(
     story_end_us=_at("16:45"),
     speed=160.0,
     rates_from=date(2025, 6, 20),
+    conflated_us=5 * MICROSECONDS_PER_SECOND,
     credit=WAVE_CREDIT,
 )
