@@ -187,7 +187,7 @@ class Pipeline:
         for first in range(0, max(ticks.len(), 1), at_once):
             some = ticks.slice(first, at_once)
             rest = ticks.len() - first - some.len()
-            evaluation = Evaluation(tiers, some)
+            evaluation = Evaluation(tiers, some, is_told=True)
             # Without a tick no value changes, but a hold may come to its end.
             values = {s.name: evaluation.values(s) for s in self._signals} if some.len() else {}
             if self._ran == BEFORE_EVERY_TICK and self._begin is not None:

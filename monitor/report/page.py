@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from polars.exceptions import PolarsError
 
-from monitor.report.figure import draw, with_levels
+from monitor.report.figure import Bounds, can_be_drawn, draw
 from monitor.report.index_figure import draw_index
-from monitor.report.style import SEGMENT_TITLES, new_york_of
-from monitor.report.tiles import tiles
-from monitor.results import INDEX_COLUMNS, SEGMENTS
+from monitor.report.style import new_york_of, said, segment_title, segments_of
+from monitor.report.tiles import blind_at_the_end, segment_sentence, tiles
+from monitor.results import INDEX_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
+
+    import plotly.graph_objects as go
 
 REPORT_FILE: Final = "report.html"
 _SHOWN: Final = 500
-"""Of more alert transitions the page tells, and the picture marks, the last so many, and says so."""
-_CONFIG: Final = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]}
+"""Of more alert transitions the table has the last so many, and says so."""
+_SENTENCE: Final = 300
+"""Bytes of a sentence in the table."""
+_CONFIG: Final = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage", "resetScale2d"]]}
 _NEEDED: Final = ("first_event", "last_event", "events", "rejects")
 """What the page tells of `summary.json`."""
 _STORY: Final = "story"
@@ -39,24 +44,44 @@ _PAGE: Final = Template("""<!doctype html>
 <title>$title</title>
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; color: #333; margin: 1.2rem auto; max-width: 1300px; padding: 0 1rem }
-h1 { font-size: 1.35rem; margin: 0 } h2 { font-size: 1.05rem; margin: 1.4rem 0 .3rem } .note { color: #666 }
-.tiles { display: flex; gap: 2.2rem; flex-wrap: wrap; margin: .8rem 0 } .tile b { display: block; font-size: 1.7rem }
+h1 { font-size: 1.35rem; margin: 0 } h2 { font-size: 1.15rem; margin: 1.6rem 0 0; border-top: 1px solid #ddd;
+  padding-top: .7rem } .note { color: #666; font-size: .93rem; margin: .2rem 0 .5rem }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: .6rem 1.1rem; margin: 1rem 0 }
+.tile { font-size: .84rem; line-height: 1.3; color: #555 }
+.tile b { display: block; font-size: 1.65rem; line-height: 1.25; color: #333 }
+.date { white-space: nowrap }
 .synthetic { background: #fff3cd; border: 1px solid #e0c060; padding: .5rem .8rem; font-weight: 600 }
-.tile { max-width: 11.5rem }
-.critical { color: #D55E00 } .warning { color: #9a6a00 } .elevated { color: #0072B2 }
-.blind { color: #777; font-style: italic }
+.critical, .critical b { color: #D55E00 } .warning, .warning b { color: #9a6a00 }
+.elevated, .elevated b { color: #0072B2 } .blind, .blind b { color: #666; font-style: italic }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; padding: .2rem .7rem .2rem 0; vertical-align: top }
 tr + tr td { border-top: 1px solid #eee } td:first-child { white-space: nowrap }
 </style></head><body>
-$banner<h1>$title</h1><p class="note">$span. All times are event times, New York.</p>
+$banner<h1>$title</h1><p class="note">$span. All times are event times, by New York's clocks.</p>
 <div class="tiles">$tiles</div>
-$index
 $figures
 <h2>Alert transitions</h2>$dropped
 <table><thead><tr><th>when (New York)</th><th>level</th><th>what</th></tr></thead><tbody>$rows</tbody></table>
+$together
 </body></html>
 """)
+_TOGETHER: Final = """<script>
+// All pictures show the same stretch of time: what is zoomed in one is zoomed in all.
+(() => {
+  const pictures = [...document.querySelectorAll(".plotly-graph-div")];
+  let busy = false;
+  for (const one of pictures) one.on("plotly_relayout", async (change) => {
+    if (busy || !Object.keys(change).some((key) => /^xaxis\\d*\\.(range|autorange)/.test(key))) return;
+    busy = true;
+    const range = one.layout.xaxis.range.slice();
+    try {
+      await Promise.all(pictures.filter((other) => other !== one).map((other) => Plotly.relayout(other,
+        Object.fromEntries(Object.keys(other.layout).filter((key) => /^xaxis\\d*$/.test(key))
+          .map((key) => [key + ".range", range.slice()])))));
+    } finally { busy = false; }
+  });
+})();
+</script>""".replace("\\", "\\")
 
 
 class ReportError(Exception):
@@ -100,38 +125,76 @@ def render(
     index: pl.DataFrame | None = None,
 ) -> str:
     """The page's text; the arguments are the parsed files of a replay. Without an index there are the signals alone."""
+    no_index = "its folder has no index.parquet, as that of an earlier release"
     if index is not None:
-        index = index.filter(pl.col("stress_index").is_not_null()).sort("ts", maintain_order=True)
-        index = None if index.is_empty() else index
-    can_be_shown = with_levels(steps)
-    panels = [signal for signal in signals if signal["name"] in can_be_shown and signal["thresholds"]]
+        index = index.sort("ts", maintain_order=True).unique("ts", keep="last", maintain_order=True)
+        if index["stress_index"].null_count() == index.height:
+            index, no_index = None, "no headline signal was scored"
+    drawn = can_be_drawn(signals, steps)
     shown = alerts[-_SHOWN:]
-    pictures = [draw_index(index)] if index is not None else []
-    headings = ["The whole"] if index is not None else []
-    for segment in SEGMENTS:
-        own = [signal for signal in panels if signal["segment"] == segment]
-        if own:
-            pictures.append(draw(own, steps, shown))
-            headings.append(SEGMENT_TITLES[segment])
-    figures = "".join(
-        f"<h2>{heading}</h2>\n" + picture.to_html(full_html=False, include_plotlyjs=first, config=_CONFIG)
-        for heading, picture, first in zip(headings, pictures, (True, *[False] * len(pictures)), strict=False)
-    )
-    if not panels:
-        figures += "<p>No signal with thresholds has a value in this replay.</p>"
+    note = "" if index is not None else f'<p class="note">This replay has no stress index: {no_index}.</p>'
     dropped = "" if len(shown) == len(alerts) else f"<p class='note'>the last {_SHOWN} of {len(alerts):,}</p>"
     return _PAGE.substitute(
         title="Market stress: a replay",
         banner=_banner(summary),
         span=_span(summary),
-        tiles=tiles(alerts, summary, index),
-        index=""
-        if index is not None
-        else '<p class="note">This replay has no stress index: no headline was scored.</p>',
-        figures=figures,
+        tiles=tiles(alerts, summary, index, blind_at_the_end(signals, steps)),
+        figures=note + _figures(signals, drawn, alerts, steps, index),
         dropped=dropped,
-        rows="".join(map(_row, reversed(shown))),
+        rows=_rows(list(reversed(shown))),
+        together=_TOGETHER if drawn or index is not None else "",
     )
+
+
+def _figures(
+    signals: Sequence[Mapping[str, Any]],
+    drawn: Sequence[Mapping[str, Any]],
+    alerts: Sequence[Mapping[str, Any]],
+    steps: pl.DataFrame,
+    index: pl.DataFrame | None,
+) -> str:
+    """The index, then each segment under its heading; one that nothing came of is only named."""
+    if index is None and not drawn:
+        return "<p>No signal with thresholds has a value in this replay.</p>"
+    span = _ends(steps, index)
+    parts: list[str] = []
+    is_first = True
+
+    def add(figure: go.Figure) -> None:
+        nonlocal is_first  # the first brings the library
+        parts.append(figure.to_html(full_html=False, include_plotlyjs=is_first, config=_CONFIG))
+        is_first = False
+
+    if index is not None:
+        parts.append("<h2>Stress index</h2>")
+        add(draw_index(index, *span))
+    titles = {signal["name"]: str(signal["title"]) for signal in signals}
+    absent = []
+    for segment in segments_of(signals):
+        own = [signal for signal in drawn if signal["segment"] == segment]
+        if not own:
+            absent.append(said(segment_title(segment), 100))
+            continue
+        score = None
+        if index is not None and segment in index.columns and index[segment].null_count() < index.height:
+            score = index.select("ts", value=segment)
+        parts.append(
+            f"<h2>{said(segment_title(segment), 100)}</h2>"
+            f'<p class="note">{segment_sentence(segment, alerts, titles)}</p>'
+        )
+        add(draw(segment, own, steps, alerts, score=score, span=span, bounds=Bounds.of(len(drawn))))
+    if absent:
+        parts.append(f'<p class="note">Nothing to draw of: {", ".join(absent)}.</p>')
+    return "\n".join(parts)
+
+
+def _ends(steps: pl.DataFrame, index: pl.DataFrame | None) -> tuple[datetime, datetime]:
+    """The first and the last moment of which the files tell."""
+    ends = [
+        frame.select(begin=pl.col("ts").min(), end=pl.col("ts").max()) for frame in (steps, index) if frame is not None
+    ]
+    begin, end = pl.concat(ends).select(pl.col("begin").min(), pl.col("end").max()).row(0)
+    return begin, end
 
 
 def _banner(summary: Mapping[str, Any]) -> str:
@@ -143,10 +206,13 @@ def _span(summary: Mapping[str, Any]) -> str:
     if summary["first_event"] is None:
         return "No event met its contract"
     count = sum(summary["events"].values())
-    return html.escape(f"{summary['first_event']} to {summary['last_event']}, {count:,} events")
+    first, last = new_york_of([summary["first_event"], summary["last_event"]])
+    return html.escape(f"{first[:16]} to {last[:16]}, {count:,} events")
 
 
-def _row(line: Mapping[str, Any]) -> str:
-    word = html.escape(line["to"])
-    sentence = html.escape(line["sentence"])
-    return f'<tr><td>{new_york_of(line["ts"])}</td><td class="{word}">{word}</td><td>{sentence}</td></tr>'
+def _rows(lines: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(
+        f'<tr><td>{moment}</td><td class="{html.escape(line["to"])}">{html.escape(line["to"])}</td>'
+        f"<td>{said(line['sentence'], _SENTENCE)}</td></tr>"
+        for moment, line in zip(new_york_of([line["ts"] for line in lines]), lines, strict=True)
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 # Okabe-Ito: told apart by colour-blind people too. Calm is grey; these colours mean a level, and only that.
-CALM, WARNING, CRITICAL, BLIND, INFORMATION = "#555555", "#E69F00", "#D55E00", "#999999", "#0072B2"
+CALM, WARNING, CRITICAL, BLIND_COLOUR, INFORMATION = "#555555", "#E69F00", "#D55E00", "#999999", "#0072B2"
 REGIME_COLOURS: Final[Mapping[str, str]] = {
     "calm": "#E8E8E8", "elevated": INFORMATION, "stressed": WARNING, "crisis": CRITICAL,
 }  # fmt: skip
@@ -103,7 +103,7 @@ def _packed(code: str, kind: str, values: Sequence[float]) -> dict[str, str]:
     return {"dtype": kind, "bdata": base64.b64encode(struct.pack(f"<{len(values)}{code}", *values)).decode()}
 
 
-def panels(heights: Sequence[int], titles: Sequence[str], over: Iterable[int] = ()) -> go.Figure:
+def panels(heights: Sequence[int], titles: Sequence[str], over: Sequence[int] = ()) -> go.Figure:
     """Empty panels above each other.
 
     Args:
@@ -114,7 +114,8 @@ def panels(heights: Sequence[int], titles: Sequence[str], over: Iterable[int] = 
     inside = sum(heights) + _BETWEEN * (len(heights) - 1)
     figure = make_subplots(
         rows=len(heights), cols=1, shared_xaxes=True, row_heights=list(heights), subplot_titles=list(titles),
-        vertical_spacing=_BETWEEN / inside, specs=[[{"secondary_y": n in set(over)}] for n in range(1, len(heights) + 1)],
+        vertical_spacing=_BETWEEN / inside,
+        specs=[[{"secondary_y": number in over}] for number, _ in enumerate(heights, start=1)],
     )  # fmt: skip
     figure.update_annotations(font_size=13, xanchor="left", x=0)  # the titles; all other annotations come later
     figure.update_layout(height=inside + _MARGINS["t"] + _MARGINS["b"])
@@ -131,6 +132,7 @@ def finish(figure: go.Figure, begin: datetime, end: datetime) -> None:
     )  # fmt: skip
     figure.update_xaxes(
         type="date", range=new_york(pl.Series([begin, end])), showgrid=False, zeroline=False, linecolor="#cccccc",
+        domain=[0, 1],  # also beside a second axis: all pictures are equally wide
         ticks="outside", tickcolor="#cccccc",
     )  # fmt: skip
     figure.layout[f"xaxis{_last(figure)}"].title = {"text": "New York time", "font": {"size": 11}, "standoff": 4}

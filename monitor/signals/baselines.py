@@ -147,6 +147,7 @@ class AgainstBaseline(Window):
     """
 
     is_momentary: ClassVar[bool] = True
+    is_dense: ClassVar[bool] = True
     quoted: Quoted
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

@@ -55,10 +55,13 @@ class Window(ABC):
             revision, and it has rows at its own ticks only; otherwise a row stands from its tick to the next.
         is_momentary: its values are of the moment: while there is input new ones come within seconds or minutes. Those
             of other windows stand for hours or weeks, so those that stand are told when a run begins in the middle.
+        is_dense: it has a row for every issue at every tick, whosever tick it is; those at other ticks than its own, at
+            which nothing was quoted, are not worth being told.
     """
 
     by_print: ClassVar[bool] = False
     is_momentary: ClassVar[bool] = False
+    is_dense: ClassVar[bool] = False
 
     @abstractmethod
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
@@ -198,12 +201,13 @@ class Evaluation:
     Attributes:
         tiers: what is known.
         ticks: Int64 epoch seconds, sorted and distinct.
+        is_told: whether the values are to be told: those of dense windows then come at the windows' own ticks only.
     """
 
-    def __init__(self, tiers: Tiers, ticks: pl.Series) -> None:
-        self.tiers, self.ticks = tiers, ticks
+    def __init__(self, tiers: Tiers, ticks: pl.Series, *, is_told: bool = False) -> None:
+        self.tiers, self.ticks, self.is_told = tiers, ticks, is_told
         self._rows: dict[Window, pl.DataFrame] = {}
-        self._is_due: dict[Window, bool] = {}
+        self._own: dict[Window, pl.Series] = {}
 
     def rows(self, window: Window) -> pl.DataFrame:
         """The window's rows at these ticks."""
@@ -211,12 +215,12 @@ class Evaluation:
             self._rows[window] = window.rows(self)
         return self._rows[window]
 
-    def _is_tick(self, window: Window) -> bool:
-        """Whether a window may have rows at these ticks that it has at its own ticks only."""
-        if window not in self._is_due:
+    def _own_ticks(self, window: Window) -> pl.Series:
+        """The window's own ticks, from the first to the last of these."""
+        if window not in self._own:
             after, upto = (self.ticks[0] - 1, self.ticks[-1]) if self.ticks.len() else (0, 0)
-            self._is_due[window] = not window.ticks(self.tiers, after, upto).is_empty()
-        return self._is_due[window]
+            self._own[window] = window.ticks(self.tiers, after, upto)
+        return self._own[window]
 
     def values(self, signal: Signal) -> pl.DataFrame:
         """The signal's change points, as `evaluate` describes them."""
@@ -229,9 +233,11 @@ class Evaluation:
 
     def _view(self, signal: Signal, view: View) -> pl.DataFrame | None:
         """The values of one of a signal's windows; None where it has no row."""
-        if view.window.by_print and not self._is_tick(view.window):
+        if view.window.by_print and self._own_ticks(view.window).is_empty():
             return None
         rows = self.rows(view.window)
+        if view.window.is_dense and self.is_told:
+            rows = rows.filter(c("tick").is_in(self._own_ticks(view.window).implode()))
         if rows.is_empty():
             return None
         labels = {name: view.labels.get(name, pl.lit(None)).cast(pl.String) for name in signal.labels}

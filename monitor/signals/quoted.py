@@ -138,6 +138,7 @@ class Quoted(Window):
     """
 
     is_momentary: ClassVar[bool] = True
+    is_dense: ClassVar[bool] = True
     issues: Issues
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.report.thin import thinned
+from monitor.report.thin import held, thinned, thinned_steps
 
 BEGIN = datetime(2019, 9, 17, tzinfo=UTC)
 VALUES = st.one_of(
@@ -82,3 +82,51 @@ def test_one_gap_in_a_noisy_line_stays(at: int) -> None:
 def test_the_picture_is_as_fine_as_the_points_allow() -> None:
     values: list[float | None] = [float(n * 7_919 % 104_729) for n in range(50_000)]
     assert thinned(line(values), 400).height > 350
+
+
+@settings(deadline=None, max_examples=300)
+@given(VALUES, st.integers(16, 60))
+def test_what_stands_is_drawn_as_long_as_it_stands(values: list[float | None], most: int) -> None:
+    end = BEGIN + timedelta(minutes=len(values) + 5)
+    drawn, shape = held(line(values), most, end)
+    assert drawn.height <= most
+    assert shape in ("hv", "linear")
+    assert drawn["ts"].is_sorted()
+    known = [value for value in values if value is not None]
+    assert set(drawn["value"].drop_nulls()) <= set(known), "no value is made up"
+    assert drawn["value"].max() == max(known, default=None)
+    assert drawn["value"].min() == min(known, default=None)
+    if values and values[-1] is not None:
+        assert drawn.row(-1) == (end, values[-1])
+    for (start, before), (at, value) in pairwise(drawn.rows()):
+        assert value is not None or before is None or start == at, "up to where the gap begins"
+
+
+def test_steps_stay_at_their_own_time() -> None:
+    values: list[float | None] = [0.0 if n % 1_000 else n / 100 for n in range(50_000)]
+    thin, are_steps = thinned_steps(line(values), 100)
+    assert are_steps
+    at = [int((ts - BEGIN).total_seconds() // 60) for ts in thin["ts"]]
+    assert {1_000, 1_001, 49_000, 49_001} <= set(at), "one minute stays one minute"
+
+
+def test_what_never_rests_is_thinned_by_stretches() -> None:
+    values: list[float | None] = [float(n * 7_919 % 104_729) for n in range(50_000)]
+    thin, are_steps = thinned_steps(line(values), 400)
+    assert not are_steps
+    assert thin.equals(thinned(line(values), 400))
+
+
+def test_of_several_columns_every_step_and_every_peak_stays() -> None:
+    values: list[float | None] = [0.0] * 3_900
+    both = line(values).rename({"value": "a"}).with_columns(b=pl.lit(1.0), a=pl.lit(2.0))
+    at = pl.int_range(pl.len())
+    both = both.with_columns(
+        a=pl.when(at == 3_000).then(9.0).otherwise("a"),
+        b=pl.when(at == 3_100).then(None).when(at == 3_800).then(-5.0).otherwise("b"),
+    )
+    thin, are_steps = thinned_steps(both, 50, ("a", "b"))
+    assert are_steps
+    assert [int((ts - BEGIN).total_seconds() // 60) for ts in thin["ts"]] == [
+        0, 3_000, 3_001, 3_100, 3_101, 3_800, 3_801, 3_899,
+    ]  # fmt: skip

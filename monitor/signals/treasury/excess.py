@@ -42,6 +42,7 @@ class Excess(Window):
     """
 
     is_momentary: ClassVar[bool] = True
+    is_dense: ClassVar[bool] = True
     issues: Issues
 
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:
