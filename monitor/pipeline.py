@@ -22,7 +22,8 @@ from monitor.engine.tiers import TierStore
 from monitor.engine.watermark import NEVER_US
 from monitor.index.stress import StressIndex
 from monitor.results import Ingested, Output, RejectedEvent
-from monitor.signals.model import Evaluation, change_ticks, evaluate
+from monitor.signals.model import Evaluation, change_ticks
+from monitor.signals.standing import with_standing
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ TICKS_AT_ONCE: Final = 3_600
 
 VALUES_AT_ONCE: Final = 300_000
 """So many values of a signal at most: of many issues fewer ticks are evaluated in one go."""
-
-STANDING_REACH_SECONDS: Final = 45 * 86_400
-"""When a run begins in the middle, what came up in so long a time before, and stands, is told: some is monthly."""
 
 IDLE_RELEASE_US: Final = 10 * MICROSECONDS_PER_SECOND
 """A partition that brought nothing for so long, by the clock of arrivals, holds ticks back no longer."""
@@ -191,7 +189,7 @@ class Pipeline:
             # Without a tick no value changes, but a hold may come to its end.
             values = {s.name: evaluation.values(s) for s in self._signals} if some.len() else {}
             if self._ran == BEFORE_EVERY_TICK and self._begin is not None:
-                values = {s.name: _with_standing(s, values[s.name], tiers, self._begin) for s in self._signals}
+                values = {s.name: with_standing(s, values[s.name], tiers, self._begin) for s in self._signals}
             until = some[-1] if rest else upto
             output = self._evaluator.advance(values, until)
             self._daily.saw(output)
@@ -296,23 +294,6 @@ class Pipeline:
             for r in decoded.rejects
         )
         return Ingested(decoded.stream, decoded.events.height, late, doubles, first, last, rejects)
-
-
-def _with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int) -> pl.DataFrame:
-    """The values, and at the first tick those that stand there although they came up before it."""
-    views = tuple(view for view in signal.over if not view.window.is_momentary)
-    slow = replace(signal, over=views)
-    ticks = change_ticks((slow,), tiers, begin - STANDING_REACH_SECONDS, begin - 1)
-    if not views or ticks.is_empty():
-        return values
-    # Of published values the newest value date stands, of others what came up last.
-    order = [pl.when("by_print").then("value_date"), c("tick")]
-    standing = evaluate(slow, tiers, ticks).sort(order, maintain_order=True)
-    labels = list(signal.labels)
-    standing = standing.unique(labels, keep="last", maintain_order=True) if labels else standing.tail(1)
-    key = [*labels, "tick", "value_date"]
-    standing = standing.with_columns(tick=pl.lit(begin, pl.Int64)).join(values, on=key, how="anti", nulls_equal=True)
-    return pl.concat([standing, values]).sort("tick", "value_date", *labels)
 
 
 def _patience_us(partition: Partition) -> int:

@@ -24,6 +24,7 @@ from monitor.pipeline import IDLE_RELEASE_US, Pipeline
 from monitor.results import INDEX_COLUMNS
 from monitor.signals import CATALOGUE
 from monitor.signals.model import Evaluation, change_ticks
+from monitor.signals.standing import with_standing
 from monitor.sources.base import RawBatch
 from tests.signals.events import BEFORE_ALL, CALENDAR, MIXED, S
 from tests.signals.market_logs import logs
@@ -156,8 +157,14 @@ def replay_of_tiers(recorded: Checkpoint, after: int, upto: int) -> Told:
     store.restore(recorded.appends, dict(recorded.states[LADDERS].iter_rows()))
     store.baselines = recorded.appends.get(BASELINES, store.baselines)
     tiers = store.tiers()
-    evaluation = Evaluation(tiers, change_ticks(SIGNALS, tiers, after, upto))
-    output = Evaluator(SIGNALS, CALENDAR).advance({each.name: evaluation.values(each) for each in SIGNALS}, upto)
+    ticks = change_ticks(SIGNALS, tiers, after, upto)
+    if after != BEFORE_ALL:
+        ticks = pl.concat([ticks, pl.Series("tick", [after + 1])]).unique().sort()
+    evaluation = Evaluation(tiers, ticks, is_told=True)
+    values = {each.name: evaluation.values(each) for each in SIGNALS}
+    if after != BEFORE_ALL:
+        values = {each.name: with_standing(each, values[each.name], tiers, after + 1) for each in SIGNALS}
+    output = Evaluator(SIGNALS, CALENDAR).advance(values, upto)
     index = StressIndex(SIGNALS, CALENDAR).advance(output.steps, upto)
     return output.steps, list(output.transitions), index
 

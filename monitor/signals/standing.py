@@ -1,0 +1,42 @@
+"""What stands when a run begins in the middle: values of hours or weeks ago that nothing has replaced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from polars import col as c
+
+from monitor.signals.model import change_ticks, evaluate
+
+if TYPE_CHECKING:
+    from monitor.engine.tiers import Tiers
+    from monitor.signals.model import Signal
+
+REACH_SECONDS: Final = 45 * 86_400
+"""What came up in so long a time before the beginning, and stands, is told: some of it is published once a month."""
+
+
+def with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int) -> pl.DataFrame:
+    """The values, and at the first tick those that stand there although they came up before it.
+
+    Args:
+        signal: whose values they are; of its momentary windows nothing stands.
+        values: as `evaluate` gives them, of ticks from `begin` on.
+        tiers: what is known.
+        begin: the first tick that is told.
+    """
+    views = tuple(view for view in signal.over if not view.window.is_momentary)
+    slow = replace(signal, over=views)
+    ticks = change_ticks((slow,), tiers, begin - REACH_SECONDS, begin - 1)
+    if not views or ticks.is_empty():
+        return values
+    # Of published values the newest value date stands, of others what came up last.
+    order = [pl.when("by_print").then("value_date"), c("tick")]
+    standing = evaluate(slow, tiers, ticks).sort(order, maintain_order=True)
+    labels = list(signal.labels)
+    standing = standing.unique(labels, keep="last", maintain_order=True) if labels else standing.tail(1)
+    key = [*labels, "tick", "value_date"]
+    standing = standing.with_columns(tick=pl.lit(begin, pl.Int64)).join(values, on=key, how="anti", nulls_equal=True)
+    return pl.concat([standing, values]).sort("tick", "value_date", *labels)
