@@ -52,11 +52,15 @@ generate: install ## write all generated files
 	@$(BIN)/stress-monitor generate
 	@$(BIN)/python -m tests.truth
 
-pictures: install ## make the README's picture anew; wants Debian's chromium
+pictures: install ## make the README's pictures anew; wants Debian's chromium
 	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }
-	@$(BIN)/stress-monitor replay --history repo-2018-2025 --report --out out/pictures
-	@chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1300,1100 --user-data-dir="$$(mktemp -d)" \
-	  --virtual-time-budget=8000 --screenshot=docs/repo-2018-2025.png "file://$(CURDIR)/out/pictures/report.html"
+	@$(BIN)/stress-monitor replay --scenario ai-debt-wave --report --out out/pictures/ai-debt-wave
+	@$(BIN)/stress-monitor replay --history repo-2018-2025 --report --out out/pictures/repo-2018-2025
+	@for name in ai-debt-wave repo-2018-2025; do \
+	  chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1300,1500 \
+	    --user-data-dir="$$(mktemp -d)" --virtual-time-budget=15000 --screenshot=docs/$$name.png \
+	    "file://$(CURDIR)/out/pictures/$$name/report.html"; \
+	done
 
 lock: install ## compile requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

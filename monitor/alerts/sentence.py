@@ -65,12 +65,16 @@ def new_york(epoch_second: int) -> str:
 def quantity(value: float, unit: str) -> str:
     """A number with its unit and as many digits as mean something.
 
-    >>> quantity(217.0, "bp"), quantity(4.5, "bp"), quantity(0.5, "ratio"), quantity(0.35, "32nds")
-    ('217 bp', '4.5 bp', '50 %', '0.35 32nds')
+    >>> quantity(217.0, "bp"), quantity(4.5, "bp"), quantity(0.5, "ratio"), quantity(0.025, "ratio")
+    ('217 bp', '4.5 bp', '50 %', '2.5 %')
+    >>> quantity(0.35, "32nds"), quantity(5_162.0, "days")
+    ('0.35 32nds', '5,162 days')
     """
     if unit == "ratio":
-        return f"{100 * value:z.0f} %"
+        percent = 100 * value
+        digits = 0 if abs(percent) >= _WHOLE or round(percent, 1) == round(percent) else 1
+        return f"{percent:z.{digits}f} %"
     if unit == _THIRTY_SECONDS:  # the thresholds of the short end are hundredths apart
         return f"{value:z.3g} {unit}"
     digits = 0 if abs(value) >= _WHOLE or value == int(value) else 1
-    return f"{value:z,.{digits}f} {unit}"
+    return f"{value:z,.{digits}f} {unit}".rstrip()

@@ -28,6 +28,9 @@ ROW_COLUMNS: Final[dict[str, pl.DataType]] = {
 }
 """What every window's rows begin with; the window's own columns follow."""
 
+UNITS: Final = frozenset({"bp", "32nds", "zscore", "musd", "busd", "ratio", "count", "days"})
+"""One of them stands in the name of each signal."""
+
 IS_PARTIAL, IS_OVER = "is_partial", "is_over"
 """Boolean columns that a window's rows may have besides.
 
@@ -160,8 +163,8 @@ class Signal:
 
     @property
     def unit(self) -> str:
-        """The unit, as the name says it."""
-        return self.name.rsplit("_", 1)[-1]
+        """The unit, as the name says it: its last word that is one; none if no word is."""
+        return next((word for word in reversed(self.name.split("_")) if word in UNITS), "")
 
     @property
     def metric(self) -> str:

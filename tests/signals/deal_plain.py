@@ -240,7 +240,8 @@ class PlainDeals:
             if own and others:
                 kusd = sum(d.size_kusd for d in own)
                 weight, total = weight + kusd, total + kusd * (concession(own) - concession(others))
-        return total / weight if weight else concession(ai) - concession(rest)
+        is_alike = 2 * weight >= sum(d.size_kusd for d in ai)
+        return total / weight if is_alike else concession(ai) - concession(rest)
 
     # Counts and sums.
 

@@ -28,7 +28,7 @@ from polars.testing import assert_frame_equal
 from monitor.engine.decode import Decoder
 from monitor.engine.tiers import TierStore
 from monitor.signals import CATALOGUE, Parameters, catalogue, label_names
-from monitor.signals.model import VALUE_COLUMNS, Evaluation, Signal, change_ticks, evaluate
+from monitor.signals.model import UNITS, VALUE_COLUMNS, Evaluation, Signal, change_ticks, evaluate
 from monitor.signals.repo import RepoParameters
 from monitor.signals.traded import Traded
 from monitor.streams import MICROSECONDS_PER_SECOND
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from tests.signals.events import Log
 
 SEGMENTS: Final = ("treasury", "repo", "newissue", "cds", "credit")
-UNITS: Final = {"bp", "32nds", "zscore", "musd", "busd", "ratio", "count", "days"}
 FIRST_WORDS: Final = {"credit": {"credit", "auction", "policy"}}
 """What names of a segment begin with, where that is not its own word: its context comes from auctions and policy."""
 OF_ANY_UNIT: Final = {"reference"}

@@ -83,7 +83,7 @@ def test_tightening_and_break() -> None:
 
 
 def test_the_gap_compares_like_with_like() -> None:
-    """The example: only A at 10 years has both, 12 - 4; without a common bucket it is the plain difference."""
+    """The example: only A at 10 years has both, 12 - 4; where most has no like it is the plain difference."""
     ten, five = {"rating": "A+", "tenor_years": 10}, {"rating": "BBB", "tenor_years": 5}
 
     def deal(name: str, size: int, concession: float, **terms: Any) -> Event:
@@ -95,6 +95,8 @@ def test_the_gap_compares_like_with_like() -> None:
     assert stands("newissue_concession_gap_bp", ai + rest, "5bd") == 8
     unlike = [deal(f"r{n}", 1_000, 4, rating="AA", tenor_years=30) for n in range(3)]
     assert stands("newissue_concession_gap_bp", ai + unlike, "5bd") == 14 - 4
+    flood = [*ai, deal("d", 5_000, 20, themes=["ai"], **five)]  # 3 of its 9 busd have their like
+    assert stands("newissue_concession_gap_bp", flood + rest, "5bd") == pytest.approx((36 + 20 + 100) / 9 - 4)
     assert stands("newissue_concession_gap_bp", ai + rest[:2], "5bd") is None
 
 

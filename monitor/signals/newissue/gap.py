@@ -97,11 +97,13 @@ def signals(parameters: NewIssueParameters) -> tuple[Signal, ...]:  # noqa: ARG0
     """The gap of concessions.
 
     Example: `ai` places 3 busd of A at 10 years with 12 bp and 1 busd of BBB at 5 years with 20 bp; the rest place A
-    at 10 years with 4 bp and nothing like the other. Only the first bucket has both: 12 - 4 = 8 bp.
+    at 10 years with 4 bp and nothing like the other. Only the first bucket has both: 12 - 4 = 8 bp. Had the rest no
+    like for at least half of `ai`, it would be the plain difference.
     """
     matched = _bp(c("both_sum") - c("both_rest_sum"), "both_kusd")
     plain = _bp(c("ai_sum"), "ai_kusd") - _bp(c("rest_sum"), "rest_kusd")
-    gap = pl.when(c("both_kusd") > 0).then(matched).otherwise(plain)
+    # Of a small part that happens to have its like the comparison would say nothing of the flood that has none.
+    gap = pl.when(2 * c("both_kusd") >= c("ai_kusd")).then(matched).otherwise(plain)
     value = pl.when(enough("ai_issues", "ai_kusd") & enough("rest_issues", "rest_kusd")).then(gap)
     return (
         Signal(
@@ -111,8 +113,8 @@ def signals(parameters: NewIssueParameters) -> tuple[Signal, ...]:  # noqa: ARG0
             help="How much more than the rest issuers of theme `ai` pay for like bonds; both signs are bad.",
             formula=(
                 "mean over buckets of rating (AAA, AA, A, BBB, HY) and tenor (to 3, 7, 12 years, and longer) that both "
-                "have, by the size of `ai` there, of concession `ai` - concession rest; without such a bucket the "
-                "plain difference"
+                "have, by the size of `ai` there, of concession `ai` - concession rest; the plain difference where "
+                "less than half of `ai` has its like"
             ),
             source="Crowding out: either the flood pays for itself, or everyone else does",
             labels=("window",),
