@@ -149,9 +149,7 @@ class TestTheChain:
         ]
         assert firsts == sorted(firsts)
         assert first_above_calm(alerts, "cds_widening_bp") < firsts[1]
-        past_half = {
-            segment: index.filter(c(segment) >= 0.5)["ts"][0] for segment in ("newissue", "treasury", "repo")
-        }
+        past_half = {segment: index.filter(c(segment) >= 0.5)["ts"][0] for segment in ("newissue", "treasury", "repo")}
         assert list(past_half.values()) == sorted(past_half.values())
 
     def test_contributions_sum_to_the_index(self, index: pl.DataFrame) -> None:
