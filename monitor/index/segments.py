@@ -80,7 +80,15 @@ class Segments:
         is_same = (grid[HELD] == grid[COUNTED]).all()
         tracks = [HELD] if is_same else [HELD, COUNTED]
         found = {track: self._track(grid, track, ticks) for track in tracks}
-        return {HELD: found[HELD], COUNTED: found.get(COUNTED, found[HELD])}
+        if is_same:
+            return dict.fromkeys((HELD, COUNTED), found[HELD])
+        # While a segment has anything left, what is lost of it stays as bad as it was: were it left out, the rest,
+        # which may be the calm part, would speak for all of it at full coverage.
+        is_there = {segment: found[COUNTED][segment].is_not_null() for segment in SEGMENTS}
+        counted = found[HELD].with_columns(
+            pl.when(is_there[segment]).then(c(segment)).alias(segment) for segment in SEGMENTS
+        )
+        return {HELD: found[HELD], COUNTED: counted}
 
     def _track(self, grid: pl.DataFrame, track: str, ticks: pl.Series) -> pl.DataFrame:
         known = grid.lazy().filter(c(track) != _NONE).group_by("tick", "place").agg(units=headline_units(c(track)))

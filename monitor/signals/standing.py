@@ -21,6 +21,8 @@ REACH_SECONDS: Final = 45 * 86_400
 def with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int) -> pl.DataFrame:
     """The values, and at the first tick those that stand there although they came up before it.
 
+    Of what is published, and mute there, its last value comes a second before.
+
     Args:
         signal: whose values they are; of its momentary windows nothing stands.
         values: as `evaluate` gives them, of ticks from `begin` on.
@@ -36,7 +38,20 @@ def with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int
     order = [pl.when("by_print").then("value_date"), c("tick")]
     standing = evaluate(slow, tiers, ticks).sort(order, maintain_order=True)
     labels = list(signal.labels)
-    standing = standing.unique(labels, keep="last", maintain_order=True) if labels else standing.tail(1)
+
+    def last(rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.unique(labels, keep="last", maintain_order=True) if labels else rows.tail(1)
+
+    newest = last(standing).with_columns(tick=pl.lit(begin, pl.Int64))
+    # What is blind or absent now had a level before: it is told first, or it would stand as never heard of. Of quotes
+    # and trades only the newest is at hand.
+    mute = newest.filter(c("value").is_null(), "by_print").select(*labels, is_mute=pl.lit(value=True))
+    valued = last(standing.filter(c("value").is_not_null())).with_columns(tick=pl.lit(begin - 1, pl.Int64))
+    if labels:
+        valued = valued.join(mute, on=labels, how="semi", nulls_equal=True)
+    elif mute.is_empty():
+        valued = valued.clear()
+    standing = pl.concat([valued, newest])
     key = [*labels, "tick", "value_date"]
-    standing = standing.with_columns(tick=pl.lit(begin, pl.Int64)).join(values, on=key, how="anti", nulls_equal=True)
+    standing = standing.join(values, on=key, how="anti", nulls_equal=True)
     return pl.concat([standing, values]).sort("tick", "value_date", *labels)

@@ -107,6 +107,9 @@ class Plain:
             if name and member.score is not None and (with_lost or not self.is_lost(member, tick)):
                 found[self.segment_of[member.signal]].setdefault(name, []).append(member.score)
         scores = {name: segment(map(headline, headlines.values())) for name, headlines in found.items()}
+        if not with_lost:  # what is lost of a segment counts as long as anything is left of it
+            held = self.scores(tick, with_lost=True)
+            return {name: None if score is None else held[name] for name, score in scores.items()}
         return {name: None if score is None else float(score) for name, score in scores.items()}
 
     def index(self, scores: dict[str, float | None]) -> dict[str, Any]:

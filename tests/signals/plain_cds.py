@@ -154,9 +154,14 @@ class PlainCds:
         if (name, day) not in self._refused:
             base, close = self.base(name, day), self.close(name, day)
             assert close is not None
+            earlier = next(iter(self.days(name, day)), None)
+            was_refused = earlier is not None and self.is_refused(name, earlier)
+            is_index = self._closes[name][day].fields.get("index")
             if base is None:
                 found = False
-            elif self._closes[name][day].fields.get("index"):
+            elif was_refused:  # until a close is past the exit
+                found = close - base >= 8 if is_index else close - base >= 10 and close / base - 1 >= Fraction(15, 100)
+            elif is_index:
                 found = close - base >= 12
             else:
                 found = close - base >= 15 and close / base - 1 >= Fraction(1, 4)
@@ -215,7 +220,7 @@ class PlainCds:
             stands = self.stands((entity, tenor), tick) if tenor == 5 else None
             if stands is None or stands.said.get("index") or theme not in (stands.said.get("themes") or []):
                 continue
-            if age(day_of(tick), day_of(stands.quote.second + 1)) <= 5:
+            if age(day_of(tick), day_of(stands.quote.second + 1)) <= 20:
                 found[entity] = stands
         return found
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import polars as pl
 from polars import col as c
 
-from monitor.signals.cds.baskets import EXPECTED_DAYS, INDEX_SERIES, LONG, MOST_THEMES, Baskets
+from monitor.signals.cds.baskets import INDEX_SERIES, LONG, MOST_THEMES, Baskets
 from monitor.signals.cds.closes import UNITS2_PER_BP
 from monitor.signals.cds.compared import HALF_AN_HOUR, ONE_DAY, WINDOWS
 from monitor.signals.cds.quotes import SEGMENT
-from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Signal, View, Window
+from monitor.signals.model import IS_OVER, IS_PARTIAL, ROW_COLUMNS, Signal, View, Window, quotient
 from monitor.signals.thresholds import Edge, ThresholdRow
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class BasketChanged(Window):
             return rows
         rows = rows.filter("has_news")
         rows = rows.rename({f"change2_{self.back}": "change2", f"common{self.back}": "common"})
+        rows = rows.with_columns((c(IS_PARTIAL) | (c(f"lacking{self.back}") > 0)).alias(IS_PARTIAL))
         return rows.select(*ROW_COLUMNS, *self.columns)
 
 
@@ -69,12 +70,17 @@ class AgainstIndex(Window):
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """All baskets where any name or the index says something."""
         rows = at.rows(self.baskets)
-        return rows if rows.is_empty() else rows.with_columns(blind=(c("blind") | c("index_blind")) & ~c(IS_OVER))
+        if rows.is_empty():
+            return rows
+        return rows.with_columns(
+            (c(IS_PARTIAL) | (c(f"lacking{LONG}") > 0)).alias(IS_PARTIAL),
+            blind=(c("blind") | c("index_blind")) & ~c(IS_OVER),
+        )
 
 
 def _in_bp(sum2: pl.Expr, count: pl.Expr) -> pl.Expr:
     """The mean of so many mids, or changes, of which twice the sum is given in 1e-6 bp; null of none."""
-    return pl.when(count > 0).then(sum2 / (count * UNITS2_PER_BP))
+    return pl.when(count > 0).then(quotient(sum2, count * UNITS2_PER_BP))
 
 
 def signals(parameters: CdsParameters) -> tuple[Signal, ...]:
@@ -88,7 +94,7 @@ def signals(parameters: CdsParameters) -> tuple[Signal, ...]:
     theme = {"theme": c("theme")}
     members = (
         "entities of the theme, no indices, 5y, by their last quotes, equally weighted; one that is blind is left out "
-        f"and lowers no level, one not quoted for {EXPECTED_DAYS} business days is no member; blind when more than "
+        f"and lowers no level, one that was not quoted for {LONG} business days is no member; blind when more than "
         f"half are; at most {MOST_THEMES} themes, those that were known first"
     )
     then = "a change is over those who belonged and were quoted both now and then"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import polars as pl
 from polars import col as c
 
-from monitor.signals.cds.closes import business_days, closes, looked_back_on
+from monitor.signals.cds.closes import business_days, closes, firsts_of, looked_back_on
 from monitor.signals.cds.compared import IS_FIVE_YEARS, WINDOWS, with_close
 from monitor.signals.cds.quotes import FIVE_YEARS, LAST_QUOTED, changes, standing
 from monitor.signals.known import days_around, in_force
@@ -22,14 +22,19 @@ if TYPE_CHECKING:
     from monitor.signals.model import Evaluation
 
 MOST_THEMES: Final = 12
-EXPECTED_DAYS: Final = 5
-"""A name whose last quote is older, in business days, is no member any more, and missed no longer."""
 LONG: Final = WINDOWS[-1]
-"""Business days over which a basket is compared with the index."""
+"""Business days over which a basket is compared with the index. A name whose last quote is older is no member any more,
+and missed no longer."""
+INDEX_DAYS: Final = 5
+"""For an index whose last quote is older, in business days, the published series stands in."""
+RESERVED: Final = "ai"
+"""A theme that has its place, however many were known before it."""
 INDEX_SERIES: Final = "CDX_IG"
 """The published series that stands in where no index is quoted."""
-INDEX_MARKS: Final = ("CDX", "IG")
-"""What the name of an index of investment grade contains."""
+INDEX_MARKS: Final = ("CDX", r"(^|[^A-Z])IG([^A-Z]|$)")
+"""What the name of an index of investment grade contains: not that of HIGH yield."""
+NO_INDEX_MARK: Final = r"HVOL|(^|[^A-Z])HY([^A-Z]|$)"
+"""And what it does not: parts of the index, and others."""
 _E6: Final = pl.Int64()
 
 
@@ -49,7 +54,7 @@ class Baskets(Window):
     columns: ClassVar[dict[str, pl.DataType]] = (
         {"theme": pl.String(), "has_news": pl.Boolean()}
         | {"mid2_e6": _E6, "members": _E6}  # the sum over members with a mid, and how many they are
-        | {f"{name}{days}": _E6 for days in WINDOWS for name in ("change2_", "common")}
+        | {f"{name}{days}": _E6 for days in WINDOWS for name in ("change2_", "common", "lacking")}
         | {IS_PARTIAL: pl.Boolean(), IS_OVER: pl.Boolean()}
         | {"index_change2": _E6, "index_blind": pl.Boolean()}
     )
@@ -63,7 +68,8 @@ class Baskets(Window):
     def rows(self, at: Evaluation) -> pl.DataFrame:
         """A row a theme and tick; `has_news` where one of its names says something, or leaves it.
 
-        Blind when more than half of the members are, partial when any is, over when there are none any more.
+        Blind when more than half of the members are, partial when any is or has no mid, over when there are none any
+        more.
         """
         if self.ticks(at.tiers, int(at.ticks[0]) - 1, int(at.ticks[-1])).is_empty() if at.ticks.len() else True:
             return pl.DataFrame(schema=ROW_COLUMNS | self.columns)
@@ -94,7 +100,7 @@ class Baskets(Window):
         rows = rows.join(days.select("value_date", "bond_index"), on="value_date", maintain_order="left").join(
             days.select(said_date="value_date", said_index="bond_index"), on="said_date", maintain_order="left"
         )
-        rows = rows.with_columns(is_old=c("bond_index") - c("said_index") > EXPECTED_DAYS)
+        rows = rows.with_columns(age=c("bond_index") - c("said_index"))
         first: date = rows["value_date"].min()  # type: ignore[assignment]  # of a Date column
         before = looked_back_on(at.tiers, first).filter(IS_FIVE_YEARS)
         for back in WINDOWS:
@@ -110,6 +116,7 @@ class Baskets(Window):
                 check_sortedness=False,
             )
             .with_columns(had=pl.when(c("bond_index") - c("last_index") <= LONG).then("had"))
+            .join(firsts_of(at.tiers).filter(IS_FIVE_YEARS).select("entity", "first_index"), on="entity", how="left")
             .sort("tick", "entity")
         )  # fmt: skip
 
@@ -124,7 +131,7 @@ class Baskets(Window):
         rows = (
             names.with_columns(theme=pl.concat_list("themes", "had").list.unique(maintain_order=True))
             .explode("theme", empty_as_null=False)
-            .with_columns(is_member=c("themes").list.contains(c("theme")) & ~c("is_old"))
+            .with_columns(is_member=c("themes").list.contains(c("theme")) & (c("age") <= LONG))
         )
         changes_of: list[pl.Expr] = []
         for back in WINDOWS:
@@ -132,6 +139,10 @@ class Baskets(Window):
             is_common = is_present & was & c(f"close{back}_e6").is_not_null()
             change = (c("mid2_e6") - c(f"close{back}_e6")).filter(is_common).sum()
             changes_of += [change.alias(f"change2_{back}"), is_common.sum().cast(_E6).alias(f"common{back}")]
+            # It was there before, and has no close of that very day: without it the change may be too small.
+            was_there = c("had").list.contains(c("theme")) & (c("first_index") <= c("bond_index") - back)
+            lacks = is_present & c(f"close{back}_e6").is_null() & was_there.fill_null(value=False)
+            changes_of.append(lacks.sum().cast(_E6).alias(f"lacking{back}"))
         grouped = rows.group_by("tick", "theme").agg(
             c("value_date", "bond_index").first(),
             *changes_of,
@@ -139,10 +150,11 @@ class Baskets(Window):
             members=is_present.sum().cast(_E6),
             all_members=is_member.sum(),
             silent=(is_member & c("blind")).sum(),
+            missing=(is_member & ~is_present).sum(),  # blind, or its last quote has no mid
             has_news=c("is_news").any(),
         )
         return _bounded(tiers, grouped).with_columns(
-            (c("silent") > 0).alias(IS_PARTIAL),
+            (c("missing") > 0).alias(IS_PARTIAL),
             (c("all_members") == 0).alias(IS_OVER),
             blind=2 * c("silent") > c("all_members"),
         )
@@ -154,10 +166,17 @@ class Baskets(Window):
         if self.index_entities:
             wanted = pl.DataFrame({"entity": self.index_entities}).with_row_index("place")
         else:
-            is_wanted = pl.all_horizontal(c("entity").str.to_uppercase().str.contains(mark) for mark in INDEX_MARKS)
-            wanted = names.filter(is_wanted).select("entity").unique().sort("entity").with_row_index("place")
+            upper = c("entity").str.to_uppercase()
+            is_wanted = pl.all_horizontal(upper.str.contains(mark) for mark in INDEX_MARKS)
+            wanted = (
+                names.filter(is_wanted, ~upper.str.contains(NO_INDEX_MARK))
+                .select("entity")
+                .unique()
+                .sort("entity")
+                .with_row_index("place")
+            )
         quoted = (
-            names.filter(~c("is_old"))
+            names.filter(c("age") <= INDEX_DAYS)
             .join(wanted, on="entity")
             .sort("tick", "place")
             .unique("tick", keep="first", maintain_order=True)
@@ -195,7 +214,8 @@ def _bounded(tiers: Tiers, rows: pl.DataFrame) -> pl.DataFrame:
         known, left_on="bond_index", right_on="first_index", allow_exact_matches=False, check_sortedness=False
     )
     new_place = c("known").fill_null(0) + is_new.cast(_E6).cum_sum().over("tick", order_by="theme") - 1
-    return rows.filter(pl.when(is_new).then(new_place).otherwise("place") < MOST_THEMES)
+    place = pl.when(is_new).then(new_place).otherwise("place")
+    return rows.filter((place < MOST_THEMES) | (c("theme") == RESERVED))
 
 
 def _published(tiers: Tiers) -> pl.DataFrame:
@@ -218,6 +238,6 @@ def _published_change(tiers: Tiers, rows: pl.DataFrame, published: pl.DataFrame)
         asked = rows.select("tick", value_date=when)
         value = in_force(asked, published, INDEX_SERIES, "value")["value"]
         of = in_force(asked, dated, INDEX_SERIES, "of")["of"]
-        is_young = asked["value_date"].to_physical().cast(pl.Int64) - of <= 2 * EXPECTED_DAYS
+        is_young = asked["value_date"].to_physical().cast(pl.Int64) - of <= 2 * INDEX_DAYS
         found = found.with_columns(pl.when(is_young).then(value).alias(name))
     return rows.with_columns(published2=2 * (found["now"] - found["then"]))

@@ -12,7 +12,7 @@ from monitor.engine.bars import cds
 from monitor.engine.bars.quotes import area, length
 from monitor.signals.cds.compared import HALF_AN_HOUR, ONE_DAY
 from monitor.signals.cds.quotes import BLIND_HELP, LAST_QUOTED, SEGMENT, relevant, standing
-from monitor.signals.model import ROW_COLUMNS, Signal, View, Window
+from monitor.signals.model import ROW_COLUMNS, Signal, View, Window, quotient
 from monitor.signals.sessions import new_york_date
 from monitor.signals.tenors import tenor_label
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, ThresholdRow
@@ -72,7 +72,7 @@ def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - 
 
     Example: 150 bid and 162 asked for four minutes, 152 and 160 for one: 11.2 of 156 bp is 0.0718.
     """
-    value = pl.when(c(area(cds.QUOTED)) > 0).then(2 * c(area(cds.SPREAD)) / c(area(cds.QUOTED)))
+    value = pl.when(c(area(cds.QUOTED)) > 0).then(quotient(2 * c(area(cds.SPREAD)), c(area(cds.QUOTED))))
     return (
         Signal(
             name="cds_bid_ask_ratio",

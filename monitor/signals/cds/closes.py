@@ -43,9 +43,10 @@ UNITS2_PER_BP: Final = 2 * streams.UNITS_PER_BP
 UNITS4_PER_BP: Final = 2 * UNITS2_PER_BP
 """Of the sum of two such: a median may be half of it."""
 
-INDEX_WARNING_BP: Final = 12
+INDEX_WARNING_BP, INDEX_EXIT_BP = 12, 8
 """An index so far above its base leaves calm."""
 NAME_WARNING_BP, NAME_WARNING_PERCENT = 15, 25
+NAME_EXIT_BP, NAME_EXIT_PERCENT = 10, 15
 """A name must be past both."""
 
 CLOSE: Final[dict[str, pl.DataType]] = {
@@ -164,10 +165,16 @@ def _series_of(rows: pl.DataFrame) -> Iterator[_Series]:
 
 
 def _walked(series: _Series) -> list[bool]:
-    """Which days are not admitted, each by the days before it."""
+    """Which days are not admitted, each by the days before it: from one past the warning to one past its exit."""
+    is_refused = False
     for day, mid2, is_index in zip(series.days, series.mids2, series.is_index, strict=True):
         median4, _ = series.base(day)
-        is_refused = median4 is not None and is_disturbed(2 * mid2 - median4, median4, is_index=is_index)
+        if median4 is None:
+            is_refused = False
+        elif is_refused:
+            is_refused = not has_calmed(2 * mid2 - median4, median4, is_index=is_index)
+        else:
+            is_refused = is_disturbed(2 * mid2 - median4, median4, is_index=is_index)
         series.refuse(is_refused=is_refused)
     return series.refused
 
@@ -177,6 +184,13 @@ def is_disturbed(widening4: int, median4: int, *, is_index: bool) -> bool:
     if is_index:
         return widening4 >= INDEX_WARNING_BP * UNITS4_PER_BP
     return widening4 >= NAME_WARNING_BP * UNITS4_PER_BP and 100 * widening4 >= NAME_WARNING_PERCENT * median4
+
+
+def has_calmed(widening4: int, median4: int, *, is_index: bool) -> bool:
+    """Whether a close, in the same units, is strictly past the exit of the warning that kept days out."""
+    if is_index:
+        return widening4 < INDEX_EXIT_BP * UNITS4_PER_BP
+    return widening4 < NAME_EXIT_BP * UNITS4_PER_BP or 100 * widening4 < NAME_EXIT_PERCENT * median4
 
 
 def bases_of(before: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from monitor.signals.cds.closes import (
     looked_back_on,
 )
 from monitor.signals.cds.quotes import FIVE_YEARS, LAST_QUOTED, LastQuoted
-from monitor.signals.model import ROW_COLUMNS, Window, divided
+from monitor.signals.model import ROW_COLUMNS, Window, divided, quotient
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Hold
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ BASE_HELP: Final = (
 WIDENING4: Final = 2 * c("mid2_e6") - c("median4_e6")
 """A quarter of 1e-6 bp is its unit; null without a base."""
 WIDENING_BP: Final = divided(WIDENING4, UNITS4_PER_BP)
-WIDENING_RATIO: Final = pl.when(c("median4_e6") > 0).then(WIDENING4 / c("median4_e6"))
+WIDENING_RATIO: Final = pl.when(c("median4_e6") > 0).then(quotient(WIDENING4, c("median4_e6")))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from polars import col as c
 from monitor import streams
 from monitor.signals.cds.closes import UNITS2_PER_BP
 from monitor.signals.cds.quotes import BLIND_HELP, LAST_QUOTED, SEGMENT
-from monitor.signals.model import Signal, View
+from monitor.signals.model import Signal, View, quotient
 from monitor.signals.tenors import tenor_label
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - 
     # bp / 1e4 * T / (1 - R) as one division of integers.
     loss_e6 = streams.UNITS_PER_ONE - c("recovery_e6").fill_null(_RECOVERY_E6)
     units = UNITS2_PER_BP * _BP_PER_ONE * streams.UNITS_PER_YEAR // streams.UNITS_PER_ONE
-    hazard = c("mid2_e6") * c("tenor_e3") / (units * loss_e6)
+    hazard = quotient(c("mid2_e6") * c("tenor_e3"), units * loss_e6)
     return (
         Signal(
             name="cds_default_probability_ratio",

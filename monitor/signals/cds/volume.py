@@ -13,7 +13,7 @@ from monitor.signals.cds.closes import business_days
 from monitor.signals.cds.compared import HALF_AN_HOUR, ONE_DAY
 from monitor.signals.cds.quotes import SEGMENT
 from monitor.signals.known import days_around
-from monitor.signals.model import ROW_COLUMNS, Signal, View, Window
+from monitor.signals.model import ROW_COLUMNS, Signal, View, Window, quotient
 from monitor.signals.sessions import new_york_date
 from monitor.signals.thresholds import Edge, Notify, ThresholdRow
 
@@ -106,7 +106,7 @@ def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - 
             source="DTCC, single-name volumes by week (Oracle and others: +90 % since early September 2025)",
             labels=(),
             over=(View(Traded(), {}),),
-            value=pl.when(c("median2_kusd") > 0).then(2 * c("block_kusd") / c("median2_kusd")),
+            value=pl.when(c("median2_kusd") > 0).then(quotient(2 * c("block_kusd"), c("median2_kusd"))),
             window_help="whole New York business days up to yesterday: a part of today would be too little; absent "
             f"until {BLOCK_DAYS * (BLOCKS + 1)} are known; blind when a whole business day passes unheard",
             thresholds=(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars import col as c
 
-from monitor.signals.cds.closes import INDEX_WARNING_BP, NAME_WARNING_BP, NAME_WARNING_PERCENT
+from monitor.signals.cds.closes import (
+    INDEX_EXIT_BP,
+    INDEX_WARNING_BP,
+    NAME_EXIT_BP,
+    NAME_EXIT_PERCENT,
+    NAME_WARNING_BP,
+    NAME_WARNING_PERCENT,
+)
 from monitor.signals.cds.compared import (
     BASE_HELP,
     COMPARED,
@@ -25,8 +32,14 @@ from monitor.signals.thresholds import Edge, ThresholdRow
 if TYPE_CHECKING:
     from monitor.signals.cds.parameters import CdsParameters
 
-_NAME_RATIOS: Final = ((0.0, 0.0), (0.05, 3.0), (0.15, 10.0), (NAME_WARNING_PERCENT / 100, float(NAME_WARNING_BP)),
-                       (0.40, 25.0), (0.60, 40.0))  # fmt: skip
+_NAME_RATIOS: Final = (
+    (0.0, 0.0),
+    (0.05, 3.0),
+    (NAME_EXIT_PERCENT / 100, float(NAME_EXIT_BP)),
+    (NAME_WARNING_PERCENT / 100, float(NAME_WARNING_BP)),
+    (0.40, 25.0),
+    (0.60, 40.0),
+)
 """What a widening by a part of the base weighs, in bp: each edge of the ratio is that of the bp."""
 
 
@@ -68,7 +81,7 @@ def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - 
                     "index", five_years & c("index"), "indices, 5y",
                     "By judgement, no history is carried: an index of a hundred names moves a bp or two a day in calm, "
                     "as their own affairs cancel; 12 bp within weeks are about credit as a whole.",
-                    calm=3, warning=Edge(INDEX_WARNING_BP, 8), critical=Edge(25, 15),
+                    calm=3, warning=Edge(INDEX_WARNING_BP, INDEX_EXIT_BP), critical=Edge(25, 15),
                     hold_in=HALF_AN_HOUR, hold_out=ONE_DAY, headline="index_widening",
                 ),
                 ThresholdRow(
@@ -76,7 +89,7 @@ def signals(parameters: CdsParameters) -> tuple[Signal, ...]:  # noqa: ARG001 - 
                     "calm 5 %, warning 25 % (left below 15 %), critical 60 % (40 %)",
                     "By judgement: 15 bp are nothing for a name at 400 bp, and a quarter is nothing for one at 20 bp; "
                     "it is the name's own affair, and news, when both are passed.",
-                    calm=3, warning=Edge(NAME_WARNING_BP, 10), critical=Edge(40, 25),
+                    calm=3, warning=Edge(NAME_WARNING_BP, NAME_EXIT_BP), critical=Edge(40, 25),
                     hold_in=HALF_AN_HOUR, hold_out=ONE_DAY, headline="name_widening",
                 ),
             ),
