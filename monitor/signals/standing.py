@@ -21,7 +21,7 @@ REACH_SECONDS: Final = 45 * 86_400
 def with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int) -> pl.DataFrame:
     """The values, and at the first tick those that stand there although they came up before it.
 
-    Of what is published, and mute there, its last value comes a second before.
+    Of what is published, and mute there, its last value comes too: it is of an earlier value date.
 
     Args:
         signal: whose values they are; of its momentary windows nothing stands.
@@ -45,12 +45,10 @@ def with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int
     newest = last(standing).with_columns(tick=pl.lit(begin, pl.Int64))
     # What is blind or absent now had a level before: it is told first, or it would stand as never heard of. Of quotes
     # and trades only the newest is at hand.
-    mute = newest.filter(c("value").is_null(), "by_print").select(*labels, is_mute=pl.lit(value=True))
-    valued = last(standing.filter(c("value").is_not_null())).with_columns(tick=pl.lit(begin - 1, pl.Int64))
-    if labels:
-        valued = valued.join(mute, on=labels, how="semi", nulls_equal=True)
-    elif mute.is_empty():
-        valued = valued.clear()
+    mute = newest.filter(c("value").is_null(), "by_print").select(*labels, mute_date="value_date")
+    valued = last(standing.filter(c("value").is_not_null())).with_columns(tick=pl.lit(begin, pl.Int64))
+    valued = valued.join(mute, on=labels, nulls_equal=True) if labels else valued.join(mute, how="cross")
+    valued = valued.filter(c("value_date") < c("mute_date")).select(newest.columns)
     standing = pl.concat([valued, newest])
     key = [*labels, "tick", "value_date"]
     standing = standing.join(values, on=key, how="anti", nulls_equal=True)
