@@ -1,0 +1,106 @@
+"""The whole tree of settings."""
+
+from __future__ import annotations
+
+import polars as pl
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from monitor import signals as catalogue_of_signals
+from monitor.config.sections import (
+    CalendarSettings,
+    CdsSettings,
+    FileSourceSettings,
+    HistorySettings,
+    HttpSettings,
+    LogSettings,
+    NewIssueSettings,
+    RepoSettings,
+    RunSettings,
+    ScenarioSettings,
+    SupervisorSection,
+    ThresholdSettings,
+    TreasurySettings,
+)
+from monitor.signals import Parameters
+from monitor.signals.cds.parameters import CdsParameters
+from monitor.signals.model import Signal
+from monitor.signals.newissue.parameters import NewIssueParameters
+from monitor.signals.repo import RepoParameters
+from monitor.signals.thresholds import ThresholdRow
+from monitor.signals.treasury.parameters import TreasuryParameters
+
+ENV_PREFIX = "MONITOR_"
+ENV_DELIMITER = "__"
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER
+    )
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+    run: RunSettings = RunSettings()
+    sources: dict[str, FileSourceSettings] = Field({}, description="[sources.NAME]: what is read live.")
+    supervisor: SupervisorSection = SupervisorSection()
+    scenario: ScenarioSettings = ScenarioSettings()
+    history: HistorySettings = HistorySettings()
+    calendar: CalendarSettings = CalendarSettings()
+    treasury: TreasurySettings = TreasurySettings()
+    repo: RepoSettings = RepoSettings()
+    newissue: NewIssueSettings = NewIssueSettings()
+    cds: CdsSettings = CdsSettings()
+    thresholds: dict[str, dict[str, ThresholdSettings]] = Field(
+        {}, description="[thresholds.SIGNAL.ROW]: `stress-monitor signals` lists signals and rows."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_fit(self) -> Settings:
+        self.catalogue()
+        return self
+
+    def parameters(self) -> Parameters:
+        """The parameters of the signals."""
+        return Parameters(
+            treasury=TreasuryParameters(tuple(self.treasury.expected), self.treasury.yield_band_percent),
+            repo=RepoParameters(tuple(self.repo.alarmed_benchmarks)),
+            newissue=NewIssueParameters(**self.newissue.model_dump()),
+            cds=CdsParameters(**self.cds.model_dump()),
+        )
+
+    def catalogue(self) -> tuple[Signal, ...]:
+        """The signals with the thresholds in force; ValueError if a threshold names none, or is out of order."""
+        known = {signal.name: signal for signal in catalogue_of_signals.catalogue(self.parameters())}
+        rows = {name: {row.id: row for row in signal.thresholds} for name, signal in known.items()}
+        own: dict[tuple[str, str], ThresholdRow] = {}
+        for signal, settings in self.thresholds.items():
+            for row, given in settings.items():
+                if signal not in rows:
+                    raise ValueError(f"thresholds.{signal}: no such signal; there are {', '.join(rows)}")
+                if row not in rows[signal]:
+                    there = ", ".join(rows[signal]) or "none"
+                    raise ValueError(f"thresholds.{signal}.{row}: no such row; there is {there}")
+                try:
+                    default = rows[signal][row]
+                    own[signal, row] = given.over(default, for_prints_only=_is_for_prints_only(known[signal], default))
+                except ValueError as error:
+                    raise ValueError(f"thresholds.{signal}.{row}: {error}") from error
+        return catalogue_of_signals.catalogue(self.parameters(), own)
+
+
+def _is_for_prints_only(signal: Signal, row: ThresholdRow) -> bool:
+    """Whether a threshold row can apply to published values, and to no others.
+
+    A label that a view lacks is null, and one that is not known yet is taken for null: what then is not certainly
+    false may be true.
+    """
+    shape = dict.fromkeys(signal.labels, pl.String()) | signal.attributes
+    unknown = pl.DataFrame({name: [None] for name in shape}, schema=shape)
+    may_apply = set()
+    for view in signal.over:
+        fixed = {name: expr.cast(pl.String) for name, expr in view.labels.items() if not expr.meta.root_names()}
+        if unknown.with_columns(**fixed).select(row.applies).item() is not False:
+            may_apply.add(view.window.by_print)
+    return may_apply == {True}
