@@ -108,16 +108,18 @@ class Journal(Sink):
             rows = [(each.tick, msgspec.json.encode(each).decode()) for each in output.transitions]
             self._keep(TRANSITIONS, pl.DataFrame(rows, schema=_TRANSITION_COLUMNS, orient="row"))
 
-    def commit_if_due(self, clock_us: int | None) -> None:
-        """Commit if the last time is long enough ago."""
-        if self._wall() - self._committed_at >= COMMIT_EVERY_SECONDS:
-            self.commit(clock_us)
+    def commit_if_due(self, clock_us: int | None) -> bool:
+        """Commit if the last time is long enough ago; whether it was, and everything is on the disk."""
+        return self._wall() - self._committed_at >= COMMIT_EVERY_SECONDS and self.commit(clock_us)
 
-    def commit(self, clock_us: int | None) -> None:
+    def commit(self, clock_us: int | None) -> bool:
         """Write what is new; if that fails it is kept and tried again, for a monitor that stops is blind.
 
         Args:
             clock_us: what time it is by the clock that the feed owns, epoch microseconds; None if it owns none.
+
+        Returns:
+            Whether everything is on the disk.
         """
         self._committed_at = self._wall()
         found = self._pipeline.checkpoint()
@@ -128,7 +130,7 @@ class Journal(Sink):
             name: frame for name, frame in (found.states | {_FEED: feed}).items() if not self._is_written(name, frame)
         }
         if not states and not self._pending:
-            return
+            return True
         try:
             self._log.commit({name: pl.concat(frames) for name, frames in self._pending.items()}, states)
         except BarLogError as error:
@@ -136,7 +138,7 @@ class Journal(Sink):
                 _log.error("the state cannot be written; the monitor goes on, and tries again", error=str(error))
             self._is_failing = True
             self._on_write(False)
-            return
+            return False
         if self._is_failing:
             _log.info("the state is written again")
         self._is_failing = False
@@ -144,6 +146,7 @@ class Journal(Sink):
         self._pending.clear()
         self._written |= states
         self.clock_us = clock_us
+        return True
 
     def discard(self) -> None:
         """Forget everything: the next run begins anew."""

@@ -29,6 +29,8 @@ _WAIT_SECONDS: Final = 0.05
 _RECORDS_A_TURN: Final = 100_000
 """So many records are taken in before time is looked at again."""
 _ARRIVALS_REMEMBERED: Final = 10_000
+_MOMENT_SECONDS: Final = 3.0
+"""A partition that is behind for so long is not on its way, but catching up."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +43,11 @@ class Gauges(Protocol):
 
     def shown(self, seconds: float) -> None:
         """Wall seconds from a batch's arrival until the sinks had the tick that sees all of it."""
+
+    def partition(
+        self, name: str, *, offset: int, lag: int | None, lost: int, empty: int, arrived_us: int | None
+    ) -> None:
+        """How a partition stands of which its source knows what waits there; None: not known."""
 
 
 class LiveRun:
@@ -75,6 +82,8 @@ class LiveRun:
         self._waiting: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_REMEMBERED)
         self._newest_arrival_us = NEVER_US
         self._is_over = False
+        self._behind_since: dict[str, float] = {}
+        self._arrived_us: dict[str, int] = {}
 
     def not_ready_because(self) -> str | None:
         """Why the run is not ready; None once its sources are connected and caught up."""
@@ -96,8 +105,8 @@ class LiveRun:
             self._play(stop)
         finally:
             self._not_ready = "the monitor is stopping"
-        if self._journal is not None and self._has_begun:
-            self._journal.commit(self._goes_on_at_us())
+        if self._journal is not None and self._has_begun and self._journal.commit(self._goes_on_at_us()):
+            self._supervisor.keep(self._pipeline.marks)
 
     @property
     def _has_begun(self) -> bool:
@@ -115,12 +124,16 @@ class LiveRun:
                 continue
             if self._clock is not None and not self._clock.has_begun:
                 self._clock.begin()
-            self._not_ready = None if is_all_taken else "the sources bring more than could be taken in so far"
+            self._not_ready = self._catching_up() if is_all_taken else "the sources bring more than could be taken in"
             if time.monotonic() - advanced_at >= ADVANCE_EVERY_SECONDS:
                 self._advance(now_us, stop)
                 advanced_at = time.monotonic()
-                if self._journal is not None:
-                    self._journal.commit_if_due(self._goes_on_at_us())
+                self._commit_if_due()
+
+    def _commit_if_due(self) -> None:
+        """Keep the state, and then tell the sources: a position is noted nowhere before its effect is."""
+        if self._journal is not None and self._journal.commit_if_due(self._goes_on_at_us()):
+            self._supervisor.keep(self._pipeline.marks)
 
     def _goes_on_at_us(self) -> int | None:
         """What time the story's clock shall have after a restart; None if no source owns one.
@@ -152,6 +165,7 @@ class LiveRun:
         batch = arrival.batch
         now_us = self._wall_us() if self._clock is None else max(batch.arrived_us or [self._clock.now_us()])
         self._newest_arrival_us = max(self._newest_arrival_us, now_us)
+        self._arrived_us[batch.partition] = now_us
         for what in self._pipeline.ingest(batch, now_us):
             if what.last_event_us is not None:
                 self._waiting.append((what.last_event_us // MICROSECONDS_PER_SECOND + 1, arrival.arrived_at))
@@ -171,7 +185,8 @@ class LiveRun:
                 upto = self._clock.end_us // MICROSECONDS_PER_SECOND
         started = time.monotonic()
         changed = False
-        for output in self._pipeline.advance(upto, now_us):
+        behind = self._look_behind()
+        for output in self._pipeline.advance(upto, now_us, behind):
             changed = changed or output.steps.height > 0
             self._write(output)
             if stop.is_set():
@@ -185,6 +200,27 @@ class LiveRun:
                     self._write(output)
         if changed:
             self._gauges.advanced(time.monotonic() - started)
+
+    def _look_behind(self) -> set[str]:
+        """The partitions that ticks wait for because something older may still come; of a story none."""
+        if self._clock is not None:
+            return set()
+        behind = self._supervisor.behind()
+        now = time.monotonic()
+        self._behind_since = {name: self._behind_since.get(name, now) for name in behind}
+        for name, each in self._supervisor.partitions().items():
+            lag = None if each.end is None else max(0, each.end - each.offset)
+            arrived_us = self._arrived_us.get(name)
+            self._gauges.partition(
+                name, offset=each.offset, lag=lag, lost=each.lost, empty=each.empty, arrived_us=arrived_us
+            )
+        return behind
+
+    def _catching_up(self) -> str | None:
+        """Which partitions have been behind for longer than a moment; None if none has."""
+        now = time.monotonic()
+        slow = sorted(name for name, since in self._behind_since.items() if now - since >= _MOMENT_SECONDS)
+        return f"catching up: {', '.join(slow)}" if slow else None
 
     def _write(self, output: Output) -> None:
         for sink in self._sinks:

@@ -18,20 +18,21 @@ from monitor.checkpoint import Checkpoint, Facts, gather, put_back
 from monitor.daily import DailyValues
 from monitor.engine.bars import KINDS
 from monitor.engine.decode import Decoder
-from monitor.engine.tiers import TierStore
-from monitor.engine.watermark import NEVER_US
+from monitor.engine.tiers import EVER, TierStore
+from monitor.engine.watermark import LATENESS_US, NEVER_US
 from monitor.index.stress import StressIndex
 from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
 from monitor.signals.standing import with_standing
+from monitor.sources.base import Mark
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from monitor.calendar import MarketCalendar
-    from monitor.engine.decode import Decoded
+    from monitor.engine.decode import Decoded, Reject
     from monitor.engine.partition import Partition
     from monitor.engine.tiers import Tiers
     from monitor.signals.model import Signal
@@ -50,6 +51,10 @@ IDLE_RELEASE_US: Final = 10 * MICROSECONDS_PER_SECOND
 
 REREAD_RELEASE_US: Final = 60 * MICROSECONDS_PER_SECOND
 """After a restart there is more patience: what was open has still to come, and would be too late after a release."""
+
+BEHIND_RELEASE_US: Final = 60 * MICROSECONDS_PER_SECOND
+"""So long a partition is waited for that is behind and brings nothing, while others bring something: no longer, for
+its leader may be gone for good, and all alerts would wait with it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -88,6 +93,9 @@ class Pipeline:
         self._newest_us: int | None = None
         self._releases: list[tuple[str, int, int]] = []
         self._told_silent: int | None = None
+        self._has_arrived = False
+        self._asked_us: int | None = None
+        self._waited_us: dict[str, int] = {}
 
     @property
     def newest_event_us(self) -> int | None:
@@ -111,6 +119,8 @@ class Pipeline:
         partition = self._store.partition(batch.partition)
         again, new = partition.split(batch.offsets)
         partition.arrived_us = now_us
+        self._waited_us.pop(batch.partition, None)
+        self._has_arrived = True
         if again.stop > again.start:
             # Counted when it came first: only what was open then is of use.
             self._store.add([_quotes_of(part) for part in self._decode(batch, again)], self._ran + 1)
@@ -119,7 +129,9 @@ class Pipeline:
         parts = self._decode(batch, new)
         self._told_silent = None
         added = self._store.add(parts, self._ran + 1)
-        return [self._told(part, added.late.get(part.stream, 0), added.doubles.get(part.stream, 0)) for part in parts]
+        return [
+            self._told(part, batch, added.late.get(part.stream, 0), added.doubles.get(part.stream, 0)) for part in parts
+        ]
 
     def reached_us(self, partitions: Iterable[str]) -> int:
         """Of these partitions, the event time that the foremost has reached with quotes or trades; -2**62 if none."""
@@ -136,27 +148,25 @@ class Pipeline:
         """Nothing more will come at all: seal what is open."""
         self._store.finish()
 
-    def advance(self, upto: int | None = None, now_us: int | None = None) -> Iterator[Output]:
+    def advance(
+        self, upto: int | None = None, now_us: int | None = None, behind: Collection[str] = ()
+    ) -> Iterator[Output]:
         """Run the ticks that can be run; an output for every so many of them.
 
         Args:
             upto: the newest tick to run; None: up to the newest event.
             now_us: the moment by the clock of arrivals; None: nothing is ever idle.
+            behind: partitions of which something older may still come than what came of others: ticks wait for them,
+                prints or quotes, as far as they have come.
         """
         if not self._is_durable:
             self._forget_new()
         if now_us is not None:
-            self._release_idle(now_us)
-        if upto is None:
-            if self._newest_us is None:
-                return
-            # A second with a quote is sealed, and seen, by the tick after it.
-            upto = self._newest_us // MICROSECONDS_PER_SECOND + 1
-        self._store.seal()
-        upto = min(upto, self._store.horizon)
+            self._release_idle(now_us, behind)
+        upto = self._reachable(upto, behind)
         ran = self._ran if self._begin is None else max(self._ran, self._begin - 1)
         if upto <= ran:
-            if self._ran < ran:
+            if self._ran < ran and upto > BEFORE_EVERY_TICK:
                 self._store.tiers(upto + 1, upto)  # the past is summed up as it comes
             return
         tiers = self._store.tiers(ran + 1, upto)
@@ -171,6 +181,16 @@ class Pipeline:
             ticks, ran = ticks.filter(ticks > until), until
         if ran < upto:
             yield from self._run(tiers, ticks, upto)
+
+    def _reachable(self, upto: int | None, behind: Collection[str]) -> int:
+        """The newest tick up to `upto` that no quote and no trade still to come can change, nor what is behind."""
+        if upto is None:
+            if self._newest_us is None:
+                return BEFORE_EVERY_TICK
+            # A second with a quote is sealed, and seen, by the tick after it.
+            upto = self._newest_us // MICROSECONDS_PER_SECOND + 1
+        self._store.seal()
+        return min(upto, self._store.horizon, *(self._reached(name) for name in behind))
 
     def _run(self, tiers: Tiers, ticks: pl.Series, upto: int, ending: date | None = None) -> Iterator[Output]:
         """Run these ticks, all of them of one session and of the time before it, or of no session.
@@ -242,6 +262,14 @@ class Pipeline:
         self._ran, self._newest_us = facts.ran, facts.newest_us
 
     @property
+    def marks(self) -> dict[str, Mark]:
+        """By partition, up to where its log was taken in for good if the state is kept now."""
+        return {
+            name: Mark(each.oldest_open, None if each.watermark.value_us == NEVER_US else each.watermark.value_us)
+            for name, each in self._store.partitions.items()
+        }
+
+    @property
     def positions(self) -> dict[str, int]:
         """By partition, from which position on its log must be read to go on from here."""
         return {name: partition.oldest_open for name, partition in self._store.partitions.items()}
@@ -264,7 +292,24 @@ class Pipeline:
             for sealer in partition.sealers.values():
                 sealer.take_new_ids()
 
-    def _release_idle(self, now_us: int) -> None:
+    def _reached(self, behind: str) -> int:
+        """The newest tick that nothing to come of a partition that is behind can change, if it comes in order."""
+        if self._waited_us.get(behind, 0) >= BEHIND_RELEASE_US:
+            return EVER
+        partition = self._store.partitions.get(behind)
+        if partition is None or partition.newest_us is None:
+            return BEFORE_EVERY_TICK
+        return (partition.newest_us - LATENESS_US) // MICROSECONDS_PER_SECOND
+
+    def _release_idle(self, now_us: int, behind: Collection[str]) -> None:
+        passed_us = 0 if self._asked_us is None or not self._has_arrived else max(0, now_us - self._asked_us)
+        # What is no longer behind is waited for no longer; when nothing comes at all, nobody is kept waiting.
+        self._waited_us = {name: self._waited_us.get(name, 0) + passed_us for name in behind}
+        for name, waited_us in self._waited_us.items():
+            partition = self._store.partitions.get(name)
+            if partition is not None and waited_us < BEHIND_RELEASE_US:
+                partition.arrived_us = now_us  # it is not idle
+        self._asked_us, self._has_arrived = now_us, False
         for partition in self._store.partitions.values():
             silent_since = partition.arrived_us
             if silent_since is None:  # restored, and not heard of since
@@ -283,17 +328,21 @@ class Pipeline:
         )  # fmt: skip
         return self._decoder.decode(part)
 
-    def _told(self, decoded: Decoded, late: int, doubles: int) -> Ingested:
+    def _told(self, decoded: Decoded, batch: RawBatch, late: int, doubles: int) -> Ingested:
         first: int | None = None
         last: int | None = None
         if decoded.events.height:
             first, last = decoded.events.select(first=c("ts_us").min(), last=c("ts_us").max()).row(0)
             self._newest_us = max(filter(None, (last, self._newest_us)))
-        rejects = tuple(
-            RejectedEvent(r.stream, r.reason, r.detail, r.source, f"{r.partition}:{r.offset}", r.raw)
-            for r in decoded.rejects
-        )
+        rejects = tuple(_rejected(each, batch) for each in decoded.rejects)
         return Ingested(decoded.stream, decoded.events.height, late, doubles, first, last, rejects)
+
+
+def _rejected(reject: Reject, batch: RawBatch) -> RejectedEvent:
+    offset, line = batch.place(reject.offset)
+    return RejectedEvent(
+        reject.stream, reject.reason, reject.detail, reject.source, reject.partition, offset, reject.raw, line
+    )
 
 
 def _patience_us(partition: Partition) -> int:

@@ -85,7 +85,7 @@ def replay(
     sinks: Sequence[Sink],
     progress: Progress,
     *,
-    after_each: Callable[[], None] | None = None,
+    after_each: Callable[[], object] | None = None,
 ) -> Summary:
     """Read every source to its end, running the ticks as they become possible, so that memory is bounded.
 

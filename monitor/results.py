@@ -146,14 +146,38 @@ class ThresholdInForce:
 
 @dataclass(frozen=True, slots=True)
 class RejectedEvent:
-    """One refused payload, as the sinks write it; `position` is `partition:offset`."""
+    """One refused payload, as the sinks write it.
+
+    Attributes:
+        stream: the contract that it broke.
+        reason: out of a closed list.
+        detail: what was wrong, in words.
+        source: the name of the source.
+        partition: the file, the connection, or the topic and number of a Kafka partition (`treasury.quotes/3`).
+        offset: its position there.
+        raw: the bytes as they came.
+        line: which line of a message of several, from 1; None where a message, or line, is one event.
+    """
 
     stream: str
     reason: str
     detail: str
     source: str
-    position: str
+    partition: str
+    offset: int
     raw: bytes
+    line: int | None = None
+
+    @property
+    def position(self) -> str:
+        """Where it stands, in words.
+
+        >>> RejectedEvent("repo", "not_json", "", "feeds", "repo.rates/3", 17, b"", line=2).position
+        'repo.rates/3:17, line 2'
+        """
+        # A message of a single event, as most are, needs no number of its line.
+        line = f", line {self.line}" if self.line is not None and self.line > 1 else ""
+        return f"{self.partition}:{self.offset}{line}"
 
 
 @dataclass(frozen=True, slots=True)

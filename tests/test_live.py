@@ -70,12 +70,16 @@ class Gauges:
     def __init__(self) -> None:
         self.advances: list[float] = []
         self.shows: list[float] = []
+        self.partitions: dict[str, dict[str, int | None]] = {}
 
     def advanced(self, seconds: float) -> None:
         self.advances.append(seconds)
 
     def shown(self, seconds: float) -> None:
         self.shows.append(seconds)
+
+    def partition(self, name: str, **how: int | None) -> None:
+        self.partitions[name] = how
 
 
 class Silent:
@@ -291,10 +295,10 @@ def test_after_a_restart_the_clock_is_not_behind_what_was_taken_in(
     clocks: list[tuple[int, int]] = []
 
     class Watched(Journal):
-        def commit(self, clock_us: int | None) -> None:
+        def commit(self, clock_us: int | None) -> bool:
             taken_us = [each.arrived_us for each in pipeline._store.partitions.values() if each.arrived_us]
             clocks.append((clock_us or 0, max(taken_us)))
-            super().commit(clock_us)
+            return super().commit(clock_us)
 
     journal = Watched(tmp_path, pipeline, MarketCalendar(), identity="", wall=time.monotonic)
     journal.open()

@@ -6,6 +6,7 @@ import signal
 import threading
 import time as wall_time
 from datetime import datetime
+from functools import partial
 from random import Random
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -31,6 +32,7 @@ from monitor.cli.common import (
     settings_of,
 )
 from monitor.config import Settings
+from monitor.config.kafka import KafkaSourceSettings
 from monitor.config.sections import FileSourceSettings
 from monitor.journal import Journal, StateError
 from monitor.live import LiveRun
@@ -42,6 +44,8 @@ from monitor.sinks.log import LogSink
 from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
 from monitor.sources.clock import StoryClock
 from monitor.sources.file import FileSource
+from monitor.sources.kafka import KafkaSource
+from monitor.sources.kafka_topics import DEFAULT_TOPICS, Topics
 from monitor.sources.supervisor import Feed, Supervisor, SupervisorSettings
 from monitor.stories import SCENARIO_KIND, Story, StoryError, history_story, scenario_story
 from monitor.streams import MICROSECONDS_PER_SECOND
@@ -51,7 +55,8 @@ _log = structlog.get_logger(__name__)
 
 @app.command(
     epilog="Examples: stress-monitor run --scenario repo-squeeze --speed 120 --state var/state   |   "
-    "stress-monitor run --history repo-2018-2025 --from 2020-03-02 --to 2020-03-31 --speed 21600"
+    "stress-monitor run --history repo-2018-2025 --from 2020-03-02 --to 2020-03-31 --speed 21600   |   "
+    "stress-monitor run --config deploy/monitor.kafka.toml"
 )
 def run(
     config: ConfigFlag = None,
@@ -89,7 +94,7 @@ def run(
             wall_time.monotonic,
             is_synthetic=story is not None and story.is_synthetic,
         )
-        begin = story.first_tick if story else None
+        begin = story.first_tick if story else settings.run.first_tick
         pipeline = Pipeline(signals, calendar, begin=begin, is_durable=settings.run.state is not None)
         journal = _journal(settings, story, pipeline, calendar, prometheus)
         has_state = journal is not None and journal.open()
@@ -135,10 +140,18 @@ def _feed_of_story(story: Story, clock: StoryClock) -> Feed:
 
 
 def _feeds(settings: Settings) -> list[Feed]:
-    def feed(name: str, each: FileSourceSettings) -> Feed:
-        return Feed(name, each.kind, lambda: FileSource(each.path, each.stream, name))
+    return [_feed(name, each, settings) for name, each in settings.sources.items()]
 
-    return [feed(name, each) for name, each in settings.sources.items()]
+
+def _feed(name: str, each: FileSourceSettings | KafkaSourceSettings, settings: Settings) -> Feed:
+    if isinstance(each, FileSourceSettings):
+        return Feed(name, each.kind, partial(FileSource, each.path, each.stream, name))
+    topics = Topics(pattern=each.pattern) if each.pattern else Topics(each.topics or DEFAULT_TOPICS)
+    make = partial(
+        KafkaSource, name, settings.kafka.connection(each.url), topics,
+        group=each.group, stream=each.stream, start=each.start,
+    )  # fmt: skip
+    return Feed(name, each.kind, make, each.silence_seconds)
 
 
 def _journal(

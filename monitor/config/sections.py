@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time, timedelta
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -144,6 +145,14 @@ class RunSettings(Section):
     stop_within_seconds: float = Field(5.0, gt=0, description="How long a stop may take, all told.")
     plays: Literal["scenario", "history"] = Field("scenario", description="What is played where no source is set.")
     state: Path | None = Field(None, description="Folder of the durable state; none: it is lost with the process.")
+    begin: AwareDatetime | None = Field(
+        None, description="What is earlier is past: it makes baselines, and no output. Default: all that sources bring."
+    )
+
+    @property
+    def first_tick(self) -> int | None:
+        """The first tick that is run, epoch seconds; None: every tick."""
+        return None if self.begin is None else ceil(self.begin.timestamp())
 
 
 class FileSourceSettings(Section):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import polars as pl
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from monitor import signals as catalogue_of_signals
+from monitor.config.kafka import KafkaSettings, KafkaSourceSettings, PublishSettings, RejectSettings
 from monitor.config.sections import (
     CalendarSettings,
     CdsSettings,
@@ -43,7 +46,12 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     run: RunSettings = RunSettings()
-    sources: dict[str, FileSourceSettings] = Field({}, description="[sources.NAME]: what is read live.")
+    sources: dict[str, Annotated[FileSourceSettings | KafkaSourceSettings, Field(discriminator="kind")]] = Field(
+        {}, description="[sources.NAME]: what is read live."
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    rejects: RejectSettings = RejectSettings()
+    publish: PublishSettings = PublishSettings()
     supervisor: SupervisorSection = SupervisorSection()
     scenario: ScenarioSettings = ScenarioSettings()
     history: HistorySettings = HistorySettings()

@@ -51,6 +51,7 @@ class Partition:
         watermark: how far event time has come.
         next_position: the first position that was never seen.
         is_held: whether ticks wait for this partition: it has quotes or trades, and was not released.
+        newest_us: the newest event time of anything that came, prints among it; None before anything did.
         arrived_us: when something came last, by the clock of arrivals.
     """
 
@@ -59,6 +60,7 @@ class Partition:
         self.watermark = Watermark(lateness_us)
         self.next_position = 0
         self.is_held = False
+        self.newest_us: int | None = None
         self.arrived_us: int | None = None
         self._sealers: dict[str, Sealer] = {}
         self._read_again_from = 0
@@ -83,6 +85,8 @@ class Partition:
             ran: the newest tick that has run, or was summed up: what is before it is too late, whatever this partition
                 has seen.
         """
+        newest = [each for part in parts if isinstance(each := part.events["ts_us"].max(), int)]
+        self.newest_us = max([*newest, *([] if self.newest_us is None else [self.newest_us])], default=None)
         pushed = Pushed()
         quotes: dict[str, pl.DataFrame] = {}
         for part in parts:
@@ -145,6 +149,8 @@ class Partition:
         """Go on from what an earlier process left; the log is read again from the oldest open position."""
         self.next_position, self._read_again_from = next_position, oldest_open
         self.watermark.raise_to(watermark_us)
+        if watermark_us != NEVER_US:
+            self.newest_us = watermark_us + self.watermark.lateness_us
         self.is_held = is_held
 
     def restore_sealer(self, stream: str, attributes: pl.DataFrame, ids: pl.DataFrame) -> None:

@@ -86,6 +86,27 @@ SOURCE_INFO: Final = Family("monitor_source_info", "gauge", "The sources and the
 SOURCE_STATE: Final = Family(
     "monitor_source_state", "gauge", "1 for the state that a source is in.", ("source", "state")
 )
+LAG: Final = Family(
+    "monitor_consumer_lag_records", "gauge", "Messages that wait in a partition, as of the brokers' last word.",
+    ("topic", "partition"),
+)  # fmt: skip
+OFFSET: Final = Family(
+    "monitor_consumer_offset_records", "gauge", "The first message of a partition that was not read yet.",
+    ("topic", "partition"),
+)  # fmt: skip
+LOST: Final = Family(
+    "monitor_consumer_lost_records", "gauge",
+    "Messages that were gone, or damaged, before they could be read, since the source was connected.",
+    ("topic", "partition"),
+)  # fmt: skip
+EMPTY: Final = Family(
+    "monitor_consumer_empty_records", "gauge", "Messages without content, since the source was connected.",
+    ("topic", "partition"),
+)  # fmt: skip
+PARTITION_ARRIVAL: Final = Family(
+    "monitor_partition_last_arrival_timestamp_seconds", "gauge", "Wall time at which a partition brought something.",
+    ("topic", "partition"),
+)  # fmt: skip
 SYNTHETIC: Final = Family(
     "monitor_synthetic", "gauge", "1 if the events are made up: no number here is of a real market."
 )

@@ -112,6 +112,10 @@ class PrometheusSink(Sink):
         self._source_info = _gauge(metrics.SOURCE_INFO, registry)
         self._source_state = _gauge(metrics.SOURCE_STATE, registry)
         self._source_states: dict[str, str] = {}
+        self._of_partitions = {
+            each.name: _gauge(each, registry)
+            for each in (metrics.LAG, metrics.OFFSET, metrics.LOST, metrics.EMPTY, metrics.PARTITION_ARRIVAL)
+        }
         self._synthetic = _gauge(metrics.SYNTHETIC, registry)
         self._state_writable = _gauge(metrics.STATE_WRITABLE, registry)
         self._tick_duration = _histogram(metrics.TICK_DURATION, TICK_BUCKETS, registry)
@@ -167,6 +171,19 @@ class PrometheusSink(Sink):
             self._source_state.labels(source, known).set(0)
             self._source_states[source] = state
         self._source_state.labels(source, state).set(1)
+
+    def partition(
+        self, name: str, *, offset: int, lag: int | None, lost: int, empty: int, arrived_us: int | None
+    ) -> None:
+        """Say how a partition stands: its name is `TOPIC/NUMBER`; what is not known stays as it was."""
+        topic, _, number = name.rpartition("/")
+        arrived = None if arrived_us is None else arrived_us / MICROSECONDS_PER_SECOND
+        for each, value in (
+            (metrics.OFFSET, offset), (metrics.LAG, lag), (metrics.LOST, lost), (metrics.EMPTY, empty),
+            (metrics.PARTITION_ARRIVAL, arrived),
+        ):  # fmt: skip
+            if value is not None:
+                self._of_partitions[each.name].labels(topic, number).set(value)
 
     def state_written(self, is_written: bool) -> None:
         """Say whether the durable state could be written."""

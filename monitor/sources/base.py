@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+LINES_A_MESSAGE: Final = 1 << 20
+"""Where a message may hold several events, so many positions belong to one: its offset times this, and the line."""
 
 
 class SourceError(Exception):
@@ -27,10 +31,12 @@ class RawBatch:
         source: the source's name.
         stream: the wire contract of every payload; None if each object says its own in `stream`.
         partition: where positions count: a file, a topic and partition, a connection.
-        offsets: strictly rising, one a payload: a line's number, a message's offset, a frame's number.
+        offsets: positions, strictly rising, one a payload: a line's number, a frame's number.
         payloads: one JSON object each. One of more than `streams.MAX_LINE_BYTES` is the beginning of a
             longer line, cut after one byte more than that.
         arrived_us: wall time of arrival, epoch microseconds, one a payload; None if it was not recorded.
+        of_messages: each position is that of a message, times `LINES_A_MESSAGE`, and of a line in it, from 0.
+        generation: of the group that shares the partitions out, when this one was ours; None: they are not shared.
     """
 
     source: str
@@ -39,16 +45,59 @@ class RawBatch:
     offsets: Sequence[int]
     payloads: Sequence[bytes]
     arrived_us: Sequence[int] | None = None
+    of_messages: bool = False
+    generation: int | None = None
+
+    def place(self, position: int) -> tuple[int, int | None]:
+        """Where a person finds a payload again: the offset, and the line in the message, from 1; None without lines."""
+        if not self.of_messages:
+            return position, None
+        offset, line = divmod(position, LINES_A_MESSAGE)
+        return offset, line + 1
 
     def __len__(self) -> int:
         return len(self.payloads)
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """How a partition stands of which a source knows what waits there.
+
+    Attributes:
+        position: the first that was not handed over yet.
+        offset: the same as the source's own protocol counts.
+        end: the first offset that is known not to be there yet; None while that cannot be known.
+        is_behind: whether something that was there when the newest round began was not handed over yet, or may be.
+        lost: how many records were gone before they could be read.
+        empty: how many records had no content.
+    """
+
+    position: int
+    offset: int
+    end: int | None
+    is_behind: bool
+    lost: int = 0
+    empty: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Up to where a partition was taken in for good.
+
+    Attributes:
+        position: the first that would be wanted again after a restart.
+        watermark_us: how far its event time had come then; None before its first quote or trade.
+    """
+
+    position: int
+    watermark_us: int | None
+
+
 class Source(ABC):
     """One input. Calls come from one thread, in the order open, poll ..., close.
 
-    `poll` never waits: it hands over what is there, at most `max_records`, or None. Positions of a partition
-    only rise, and a second reading of the same input gives the same payloads at the same positions, whatever
+    `poll` does not wait for input: it hands over what is there, at most `max_records`, or None. Positions of a
+    partition only rise, and a second reading of the same input gives the same payloads at the same positions, whatever
     `max_records` is. The properties, `lag` and `progress` also answer before `open` and after `close`.
     """
 
@@ -90,6 +139,22 @@ class Source(ABC):
         None: it does not know, as most sources do not, or nothing is known before the first poll that had nothing.
         """
         return None
+
+    def partitions(self) -> Mapping[str, PartitionState]:
+        """How each partition stands; of a source that cannot tell what waits in which, none.
+
+        A source that tells it hands over in *rounds*: it looks how far all of its partitions go, and hands over
+        nothing beyond that in any of them before it has handed over all of it in all of them. So whoever has taken
+        what a partition's state says, and finds that none is behind, has everything that was there before anything
+        that it has.
+        """
+        return {}
+
+    def keep(self, marks: Mapping[str, Mark]) -> None:  # noqa: B027 - most sources have nowhere to note it
+        """What was taken in for good, by partition, those of other sources among them: for sources that note it.
+
+        It must not wait, and what cannot be noted is no error: a restart goes on by `open`'s `resume`.
+        """
 
     @abstractmethod
     def lag(self) -> int | None:

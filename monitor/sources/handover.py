@@ -65,6 +65,11 @@ class Handover(Generic[Item]):
             self._changed.notify_all()
             return item
 
+    def waiting(self) -> list[Item]:
+        """What was put and not taken."""
+        with self._changed:
+            return [item for item, _ in self._items]
+
     def close(self) -> None:
         """Nobody waits for room, or for an item, any more."""
         with self._changed:

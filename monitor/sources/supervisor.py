@@ -15,6 +15,9 @@ nobody took what it brought is no silence.
 
 A feed is connected again at the position after the last that it handed over, so nothing is lost and nothing comes
 twice, as far as its input can be read again.
+
+Whoever takes what the feeds bring can ask what may still be on its way (`behind`), and say what it has taken in for
+good (`keep`).
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from random import Random
 
-    from monitor.sources.base import RawBatch, Source
+    from monitor.sources.base import Mark, PartitionState, RawBatch, Source
 
 LIVE_KINDS: Final = frozenset({"kafka", "websocket"})
 """Kinds of feed whose events arrive now; of all others it is not known when they arrived, or they say it."""
@@ -190,6 +193,25 @@ class Supervisor:
         missing = [keeper.feed.name for keeper in self._keepers if not keeper.was_up]
         return f"not connected yet: {', '.join(missing)}" if missing else None
 
+    def partitions(self) -> dict[str, PartitionState]:
+        """How the partitions stand, of the feeds that can tell."""
+        return {name: state for keeper in self._keepers for name, state in keeper.partitions.items()}
+
+    def behind(self) -> set[str]:
+        """The partitions of which something may be there that was not taken yet, though it is older than what was.
+
+        Those that a feed says to be behind, those of feeds that are not connected, and those that wait to be taken.
+        Of feeds that cannot tell, none but the last.
+        """
+        # In this order: what is handed over after a feed said how it stands is found in the queue.
+        said = {name for keeper in self._keepers for name in keeper.behind()}
+        return said | {arrival.batch.partition for arrival in self._handover.waiting()}
+
+    def keep(self, marks: Mapping[str, Mark]) -> None:
+        """Tell the sources what was taken in for good, by partition; each notes it as soon as it can."""
+        for keeper in self._keepers:
+            keeper.marks = marks
+
     def through_us(self) -> int | None:
         """The moment up to which the source that owns the clock has handed over everything; None if none does.
 
@@ -257,6 +279,8 @@ class _Keeper:
         state: how it stands.
         was_up: whether it was ever connected.
         through_us: `Source.through_us` as of what was put into the queue.
+        partitions: `Source.partitions` as of what was put into the queue.
+        marks: what was taken in for good, by partition, to be told to the source.
     """
 
     def __init__(self, feed: Feed, resume: Mapping[str, int], world: _World) -> None:
@@ -264,10 +288,21 @@ class _Keeper:
         self.state = SourceState.CONNECTING
         self.was_up = False
         self.through_us: int | None = None
+        self.partitions: Mapping[str, PartitionState] = {}
+        self.marks: Mapping[str, Mark] = {}
+        self._told_marks: Mapping[str, Mark] = {}
         self._world = world
         self._resume = dict(resume)
         self._backoff = Backoff(world.settings.first_wait_seconds, world.settings.longest_wait_seconds, world.random)
         self._log = _log.bind(source=feed.name, kind=feed.kind)
+
+    def behind(self) -> set[str]:
+        """The partitions of which something older than what was handed over may still come; see `Supervisor.behind`."""
+        if not self.was_up and self.feed.kind in LIVE_KINDS:
+            return set(self._resume)  # which of them are its own it cannot say yet
+        if self.state in (SourceState.UP, SourceState.ENDED):
+            return {name for name, each in self.partitions.items() if each.is_behind}
+        return set(self.partitions)  # nobody knows what waits there
 
     def run(self) -> None:
         """Connect and hand over until the feed has ended or is to stop."""
@@ -304,6 +339,7 @@ class _Keeper:
         try:
             source = self.feed.make()
             source.open(dict(self._resume))
+            self._exchange(source)  # before it counts as up: what stood of an earlier connection says nothing any more
             self.was_up = True
             if self.state is not SourceState.SILENT:
                 self._log.info("source is connected")
@@ -335,14 +371,27 @@ class _Keeper:
             if batch is not None:
                 self._hand_over(batch, now)
                 heard_at = now
-            elif self.feed.silence_seconds is not None and now - heard_at >= self.feed.silence_seconds:
+            self._exchange(source)
+            if batch is not None:
+                continue
+            if self.feed.silence_seconds is not None and now - heard_at >= self.feed.silence_seconds:
                 if self.state is not SourceState.SILENT:
                     self._log.warning("source says nothing; it is connected again", silent_seconds=now - heard_at)
                     self._tell(SourceState.SILENT)
                 break
-            else:
-                world.wait(world.stop.asked, settings.idle_seconds)
+            world.wait(world.stop.asked, settings.idle_seconds)
+        self._exchange(source)
         return False
+
+    def _exchange(self, source: Source) -> None:
+        """Learn how the source's partitions stand, and tell it what was taken in for good."""
+        self.partitions = source.partitions()
+        # One that had nothing yet goes on, too, where it stands, and not where a new one would begin.
+        self._resume |= {name: each.position for name, each in self.partitions.items()}
+        marks = self.marks
+        if marks is not self._told_marks:
+            source.keep(marks)
+            self._told_marks = marks
 
     def _hand_over(self, batch: RawBatch, now: float) -> None:
         if batch.arrived_us is None and self.feed.kind in LIVE_KINDS:

@@ -94,6 +94,9 @@ class NoGauges:
     def shown(self, seconds: float) -> None:
         """Not of interest."""
 
+    def partition(self, name: str, **how: int | None) -> None:
+        """Not of interest."""
+
 
 def kill_within_a_commit(at: int, *, half_way: bool) -> None:
     """Have the n-th call that changes the disk be the last thing that this process does, before it or half done."""

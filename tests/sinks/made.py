@@ -85,5 +85,11 @@ def ingested(events: int = 0, rejects: Sequence[RejectedEvent] = (), **more: Any
 
 
 def reject(reason: str = "not_json", raw: bytes = b"{", **more: Any) -> RejectedEvent:
-    told = {"stream": "repo", "detail": "cut short", "source": "repo.ndjson", "position": "in/repo.ndjson:7"}
+    told = {
+        "stream": "repo",
+        "detail": "cut short",
+        "source": "repo.ndjson",
+        "partition": "in/repo.ndjson",
+        "offset": 7,
+    }
     return RejectedEvent(reason=reason, raw=raw, **(told | more))

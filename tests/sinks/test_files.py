@@ -212,7 +212,7 @@ class TestRejects:
     def test_of_too_many_the_first_are_kept_and_all_are_counted(self, tmp_path: Path) -> None:
         files = replay_files(tmp_path, max_rejects=3)
         for first in (0, 2):
-            rejects = [made.reject(position=f"f:{first + n}") for n in range(2)]
+            rejects = [made.reject(partition="f", offset=first + n) for n in range(2)]
             files.ingested(made.ingested(rejects=rejects))
         files.ingested(made.ingested(rejects=[made.reject()]))
         files.close()

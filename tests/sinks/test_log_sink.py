@@ -39,7 +39,7 @@ def test_refused_and_late_events(wall: Wall) -> None:
     sink = LogSink([], wall)
     with capture_logs() as told:
         sink.ingested(made.ingested(events=5))
-        rejects = [made.reject("bad_text", position="f:3"), made.reject("not_json")]
+        rejects = [made.reject("bad_text", partition="f", offset=3), made.reject("not_json")]
         sink.ingested(made.ingested(rejects=rejects, late=4))
     assert [(line["event"], line["log_level"], line["count"]) for line in told] == [
         ("events refused", "warning", 2),

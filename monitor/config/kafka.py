@@ -1,0 +1,101 @@
+"""The settings of everything that goes by Kafka: the brokers, sources, refused events, results for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, SecretStr, model_validator
+
+from monitor.config.section import Section
+from monitor.kafka.connection import KafkaConnection, brokers_of
+
+DEFAULT_URL = "kafka://127.0.0.1:9092"
+
+
+class KafkaSettings(Section):
+    """How brokers are reached, and who the monitor is to them. Secrets come from the environment or from files."""
+
+    url: str = Field(DEFAULT_URL, description="kafka://HOST:PORT, several with commas; a source may name its own.")
+    security: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field("PLAINTEXT", description="Of all connections.")
+    ca_file: Path | None = Field(None, description="PEM: who signed the brokers' certificates. Default: the system's.")
+    cert_file: Path | None = Field(None, description="PEM: our own certificate, where brokers ask for one.")
+    key_file: Path | None = Field(None, description="PEM: its key.")
+    key_password: SecretStr | None = Field(None, description="Of the key; better in a file.")
+    key_password_file: Path | None = Field(None, description="Holds it.")
+    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("SCRAM-SHA-512", description="Of SASL_SSL.")
+    username: str | None = Field(None, description="Of SASL_SSL.")
+    password: SecretStr | None = Field(None, description="Of SASL_SSL, by MONITOR_KAFKA__PASSWORD only.")
+    password_file: Path | None = Field(None, description="Holds it.")
+
+    def connection(self, url: str | None = None) -> KafkaConnection:
+        """How the brokers of a URL, or of the settings' own, are reached; ValueError if that cannot work."""
+        return KafkaConnection(
+            brokers=brokers_of(url or self.url),
+            security=self.security,
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            key_password=_secret("key_password", self.key_password, self.key_password_file),
+            mechanism=self.mechanism,
+            username=self.username,
+            password=_secret("password", self.password, self.password_file),
+        )
+
+    @model_validator(mode="after")
+    def _can_work(self) -> KafkaSettings:
+        self.connection()
+        return self
+
+
+class KafkaSourceSettings(Section):
+    """[sources.NAME] of kind kafka: topics, each read from where the state, or else `start`, says."""
+
+    kind: Literal["kafka"]
+    url: str | None = Field(None, description="kafka://HOST:PORT, several with commas. Default: that of [kafka].")
+    topics: tuple[str, ...] | None = Field(None, min_length=1, description="Default: the five of docs/streams.md.")
+    pattern: str | None = Field(None, min_length=1, description="In place of topics: all that this expression matches.")
+    stream: Literal["treasury", "repo", "newissue", "cds", "reference"] | None = Field(
+        None, description="Of every event. Default: by the topic, and where that says none by each object's `stream`."
+    )
+    group: str = Field("market-stress-monitor", min_length=1, max_length=200, description="Commits go by this name.")
+    start: Literal["earliest", "latest"] | AwareDatetime = Field(
+        "earliest", description="Where a partition is begun that was never read; a moment is by the broker's time."
+    )
+    silence_seconds: float | None = Field(None, gt=0, description="Silence for so long means it is connected anew.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> KafkaSourceSettings:
+        if self.topics and self.pattern:
+            raise ValueError("name topics or a pattern, not both")
+        if self.url is not None:
+            brokers_of(self.url)
+        return self
+
+
+class RejectSettings(Section):
+    """Where refused events are kept, each with its bytes and why it was refused."""
+
+    to: Literal["file", "kafka", "none"] = Field(
+        "file", description="kafka: to TOPIC.rejects of their topic. file: see path. none: only counted."
+    )
+    path: Path | None = Field(None, description="NDJSON. Default: rejects.jsonl in the folder of the state.")
+    most: int = Field(1_000_000, ge=1, description="So many are kept in the file; of more, the log says so.")
+
+
+class PublishSettings(Section):
+    """Results as Kafka messages, for other programs; none unless a topic is named."""
+
+    alerts_topic: str | None = Field(None, min_length=1, description="Alert transitions, keyed by alert and labels.")
+    index_topic: str | None = Field(None, min_length=1, description="The stress index as it changes.")
+
+
+def _secret(name: str, given: SecretStr | None, file: Path | None) -> SecretStr | None:
+    if file is None:
+        return given
+    if given is not None:
+        raise ValueError(f"give {name} or {name}_file, not both")
+    try:
+        return SecretStr(file.read_text(encoding="utf-8").rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name}_file {file} cannot be read: {error}") from error

@@ -1,0 +1,1 @@
+"""How the monitor reaches Kafka: who it is to the brokers, and what a person is told when they refuse it."""

@@ -1,0 +1,73 @@
+"""Membership of a consumer group: what the group gives and takes, to be asked for by the thread that polls."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafka import ConsumerRebalanceListener
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from kafka import KafkaConsumer, TopicPartition
+
+    from monitor.sources.kafka_topics import Topics
+
+Claim = Callable[[str, int], int | None]
+"""Given a partition's name and the group's generation in which it became ours: the first position that is wanted; None:
+it was never read. It may take a while, and raises SourceError where it cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the group gave or took.
+
+    Attributes:
+        is_ours: whether the partitions are ours from now on, or no longer.
+        partitions: which.
+        generation: of the group.
+    """
+
+    is_ours: bool
+    partitions: tuple[TopicPartition, ...]
+    generation: int
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # the client has no types
+    """Joins the group of a consumer, and remembers what it gives and takes until it is asked.
+
+    The client calls from a thread of its own, in which nothing may be waited for. A partition that was given is
+    paused, so that nothing of it is fetched before it is known from where.
+
+    Args:
+        consumer: not subscribed to anything yet.
+        topics: what is wanted.
+    """
+
+    def __init__(self, consumer: KafkaConsumer, topics: Topics) -> None:
+        self._consumer = consumer
+        self._changes: deque[Change] = deque()
+        if topics.pattern is None:
+            consumer.subscribe(topics=list(topics.names), listener=self)
+        else:
+            consumer.subscribe(pattern=topics.whole_pattern, listener=self)
+
+    def changes(self) -> list[Change]:
+        """What the group gave and took since this was last asked, in order."""
+        return [self._changes.popleft() for _ in range(len(self._changes))]
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """The group gave these."""
+        generation = self._consumer.group_metadata().generation_id
+        for tp in assigned:
+            self._consumer.pause(tp)
+            # Some position, or the client asks the group for one, and fails where there is none.
+            self._consumer.seek(tp, 0)
+        self._changes.append(Change(True, tuple(sorted(assigned)), generation))
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """The group took these, or we leave it."""
+        self._changes.append(Change(False, tuple(sorted(revoked)), -1))

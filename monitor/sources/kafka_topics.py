@@ -1,0 +1,85 @@
+"""Names: which topics are read, what a partition is called, and what stands beside a committed offset."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from monitor.streams import STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafka import TopicPartition
+
+    from monitor.sources.base import Mark
+
+DEFAULT_TOPICS: Final = tuple(stream.topic for stream in STREAMS.values())
+REJECTS_SUFFIX: Final = ".rejects"
+"""Behind a topic's name: where those of its events go that were refused. No pattern finds such a topic."""
+
+_STREAM_OF: Final = {stream.topic: stream.name for stream in STREAMS.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    r"""Topics by their names, or all whose whole name a regular expression matches.
+
+    >>> Topics(pattern=r"desk-\w+[.]quotes").among(["desk-a.quotes", "desk-a.quotes.rejects", "other"])
+    ['desk-a.quotes']
+    """
+
+    names: tuple[str, ...] = DEFAULT_TOPICS
+    pattern: str | None = None
+
+    def among(self, there: Iterable[str]) -> list[str]:
+        """Those of the brokers' topics that are read, in order."""
+        if self.pattern is None:
+            return sorted(set(self.names) & set(there))
+        wanted = re.compile(self.pattern)
+        return sorted(
+            topic
+            for topic in set(there)
+            if wanted.fullmatch(topic) and not topic.endswith(REJECTS_SUFFIX) and not topic.startswith("__")
+        )
+
+    def missing(self, there: Iterable[str]) -> list[str]:
+        """Topics that were named and are not there."""
+        return [] if self.pattern is not None else sorted(set(self.names) - set(there))
+
+    @property
+    def whole_pattern(self) -> str:
+        """The regular expression for a client that looks for it at the beginning of a name."""
+        return f"(?:{self.pattern})$"
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return ", ".join(self.names) if self.pattern is None else f"topics like {self.pattern}"
+
+
+def stream_of(topic: str) -> str | None:
+    """The stream whose topic it is by default; None if it is another."""
+    return _STREAM_OF.get(topic)
+
+
+def partition_name(tp: TopicPartition) -> str:
+    """A partition's name everywhere but in Kafka."""
+    return f"{tp.topic}/{tp.partition}"
+
+
+def mark_text(mark: Mark) -> str:
+    """What stands beside a committed offset: how far event time had come there.
+
+    >>> from monitor.sources.base import Mark
+    >>> mark_text(Mark(7, 1_700_000_000_000_000))
+    'watermark_us=1700000000000000'
+    """
+    return "" if mark.watermark_us is None else f"watermark_us={mark.watermark_us}"
+
+
+def corrupt_at(error: BaseException) -> tuple[str, int, int] | None:
+    """Topic, partition and offset of a record batch that does not match its check sum, out of the client's sentence."""
+    found = re.search(r"topic='([^']+)', partition=(\d+)\D+ at offset (\d+) failed crc", str(error))
+    return (found[1], int(found[2]), int(found[3])) if found else None
