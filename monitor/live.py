@@ -124,7 +124,9 @@ class LiveRun:
                 continue
             if self._clock is not None and not self._clock.has_begun:
                 self._clock.begin()
-            self._not_ready = self._catching_up() if is_all_taken else "the sources bring more than could be taken in"
+            self._not_ready = (
+                self._catching_up() if is_all_taken else "the sources bring more than could be taken in so far"
+            )
             if time.monotonic() - advanced_at >= ADVANCE_EVERY_SECONDS:
                 self._advance(now_us, stop)
                 advanced_at = time.monotonic()
