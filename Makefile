@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 KILLS ?= 1000
 
-.PHONY: help install run test explore soak check bench format generate lock pictures clean
+.PHONY: help install run test explore soak check bench format generate lock pictures broker clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,6 +24,9 @@ $(STAMP): pyproject.toml requirements.lock
 
 run: install ## the monitor, live, on a made-up AI debt wave; Ctrl-C stops it, after a kill it goes on
 	@exec $(BIN)/stress-monitor run --state var/state
+
+broker: ## a real Kafka broker on 127.0.0.1:9092, for trying out; wants Java 17 and Maven; Ctrl-C stops it
+	@exec deploy/kafka/broker.sh
 
 test: install ## the whole test suite
 	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal

@@ -79,6 +79,8 @@ def _sentence(
     """One wrong setting: where it stands, what it is called, what is wrong with it."""
     said = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such setting")
     keys = [str(part) for part in location]
+    if keys[:1] == ["sources"] and len(keys) > 3:
+        del keys[2]  # pydantic names the kind of source there, by which it chose what is wanted
     # A check of several settings together names its setting in its own words.
     named = re.match(r"(thresholds\.[^:]+):", said)
     if not named and keys:
