@@ -41,6 +41,7 @@ PARTITION_COLUMNS: Final[dict[str, pl.DataType]] = {
     "oldest_open": pl.Int64(),  # from here on the log must be read again
     "watermark_us": pl.Int64(),
     "is_held": pl.Boolean(),  # ticks wait for it
+    "generation": pl.Int64(),  # of the owner that seals it in another process; null: it is sealed here
 }
 _FACT_COLUMNS: Final[dict[str, pl.DataType]] = {"ran": pl.Int64(), "newest_us": pl.Int64()}
 _LADDER_COLUMNS: Final[dict[str, pl.DataType]] = {"stream": pl.String(), "until": pl.Int64()}
@@ -83,7 +84,7 @@ class Facts:
 def gather(store: TierStore, evaluator: Evaluator, index: StressIndex, daily: DailyValues, facts: Facts) -> Checkpoint:
     """The state of all stages; of appends, what came since the last time."""
     partitions = store.partitions.values()
-    rows = [(p.name, p.next_position, p.oldest_open, p.watermark.value_us, p.is_held) for p in partitions]
+    rows = [(p.name, p.next_position, p.oldest_open, p.watermark.value_us, p.is_held, p.generation) for p in partitions]
     ids = [
         sealer.take_new_ids().select(partition=pl.lit(p.name), stream=pl.lit(stream), id="id", offset="offset")
         for p in partitions
@@ -120,8 +121,9 @@ def put_back(
     store.restore(found.appends, until)
     for row in states[PARTITIONS].iter_rows(named=True):
         store.partition(row["partition"]).restore(
-            row["next_position"], row["oldest_open"], row["watermark_us"], is_held=row["is_held"]
-        )
+            row["next_position"], row["oldest_open"], row["watermark_us"],
+            is_held=row["is_held"], generation=row["generation"],
+        )  # fmt: skip
     ids = found.appends.get(IDS, pl.DataFrame(schema=_ID_COLUMNS))
     for stream in KINDS:
         attributes = states[_attributes_of(stream)]

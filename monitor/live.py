@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from monitor.engine.watermark import LATENESS_US, NEVER_US
+from monitor.partitions import PartitionGauges, PartitionWatch
 from monitor.pipeline import IDLE_RELEASE_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
@@ -35,7 +36,7 @@ _MOMENT_SECONDS: Final = 3.0
 _log = structlog.get_logger(__name__)
 
 
-class Gauges(Protocol):
+class Gauges(PartitionGauges, Protocol):
     """What is told of the run itself."""
 
     def advanced(self, seconds: float) -> None:
@@ -43,11 +44,6 @@ class Gauges(Protocol):
 
     def shown(self, seconds: float) -> None:
         """Wall seconds from a batch's arrival until the sinks had the tick that sees all of it."""
-
-    def partition(
-        self, name: str, *, offset: int, lag: int | None, lost: int, empty: int, arrived_us: int | None
-    ) -> None:
-        """How a partition stands of which its source knows what waits there; None: not known."""
 
 
 class LiveRun:
@@ -83,7 +79,7 @@ class LiveRun:
         self._newest_arrival_us = NEVER_US
         self._is_over = False
         self._behind_since: dict[str, float] = {}
-        self._arrived_us: dict[str, int] = {}
+        self._watch = PartitionWatch(gauges)
 
     def not_ready_because(self) -> str | None:
         """Why the run is not ready; None once its sources are connected and caught up."""
@@ -167,7 +163,7 @@ class LiveRun:
         batch = arrival.batch
         now_us = self._wall_us() if self._clock is None else max(batch.arrived_us or [self._clock.now_us()])
         self._newest_arrival_us = max(self._newest_arrival_us, now_us)
-        self._arrived_us[batch.partition] = now_us
+        self._watch.arrived(batch.partition, now_us)
         for what in self._pipeline.ingest(batch, now_us):
             if what.last_event_us is not None:
                 self._waiting.append((what.last_event_us // MICROSECONDS_PER_SECOND + 1, arrival.arrived_at))
@@ -210,12 +206,7 @@ class LiveRun:
         behind = self._supervisor.behind()
         now = time.monotonic()
         self._behind_since = {name: self._behind_since.get(name, now) for name in behind}
-        for name, each in self._supervisor.partitions().items():
-            lag = None if each.end is None else max(0, each.end - each.offset)
-            arrived_us = self._arrived_us.get(name)
-            self._gauges.partition(
-                name, offset=each.offset, lag=lag, lost=each.lost, empty=each.empty, arrived_us=arrived_us
-            )
+        self._watch.look(self._supervisor.partitions(), self._wall_us())
         return behind
 
     def _catching_up(self) -> str | None:

@@ -11,28 +11,27 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import structlog
-from polars import col as c
 
 from monitor.alerts.evaluator import Evaluator
 from monitor.checkpoint import Checkpoint, Facts, gather, put_back
 from monitor.daily import DailyValues
-from monitor.engine.bars import KINDS
-from monitor.engine.decode import Decoder
+from monitor.engine.block import BARS, BlockError, Claim, Fence
+from monitor.engine.block import decode as decode_block
 from monitor.engine.tiers import EVER, TierStore
 from monitor.engine.watermark import LATENESS_US, NEVER_US
 from monitor.index.stress import StressIndex
+from monitor.intake import Intake
 from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
 from monitor.signals.standing import with_standing
 from monitor.sources.base import Mark
-from monitor.streams import MICROSECONDS_PER_SECOND
+from monitor.streams import MICROSECONDS_PER_SECOND, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from monitor.calendar import MarketCalendar
-    from monitor.engine.decode import Decoded, Reject
     from monitor.engine.partition import Partition
     from monitor.engine.tiers import Tiers
     from monitor.signals.model import Signal
@@ -81,7 +80,7 @@ class Pipeline:
         is_durable: bool = True,
     ) -> None:
         self._signals = tuple(signals)
-        self._decoder = Decoder()
+        self._intake = Intake()
         self._store = TierStore(calendar)
         self._evaluator = Evaluator(signals, calendar)
         self._index = StressIndex(signals, calendar)
@@ -93,6 +92,8 @@ class Pipeline:
         self._newest_us: int | None = None
         self._releases: list[tuple[str, int, int]] = []
         self._told_silent: int | None = None
+        self._fence = Fence()
+        self._behind_elsewhere: set[str] = set()
         self._has_arrived = False
         self._asked_us: int | None = None
         self._waited_us: dict[str, int] = {}
@@ -108,7 +109,7 @@ class Pipeline:
         return self._evaluator.step_shape
 
     def ingest(self, batch: RawBatch, now_us: int | None = None) -> list[Ingested]:
-        """Decode a batch and take in its events; says what it brought, a stream at a time.
+        """Take in a batch, of events or of what others sealed; says what it brought, a stream at a time.
 
         Positions that were seen before are dropped, except those that a restart wants again.
 
@@ -117,21 +118,51 @@ class Pipeline:
             now_us: the moment by the clock of arrivals; None: there is none, and nothing is ever idle.
         """
         partition = self._store.partition(batch.partition)
-        again, new = partition.split(batch.offsets)
         partition.arrived_us = now_us
         self._waited_us.pop(batch.partition, None)
         self._has_arrived = True
-        if again.stop > again.start:
-            # Counted when it came first: only what was open then is of use.
-            self._store.add([_quotes_of(part) for part in self._decode(batch, again)], self._ran + 1)
-        if new.stop == new.start:
-            return []
-        parts = self._decode(batch, new)
-        self._told_silent = None
-        added = self._store.add(parts, self._ran + 1)
-        return [
-            self._told(part, batch, added.late.get(part.stream, 0), added.doubles.get(part.stream, 0)) for part in parts
-        ]
+        if batch.stream == BARS:
+            return self._take_blocks(batch, partition)
+        told = self._intake.take_in(batch, partition, lambda parts: self._store.add(parts, self._ran + 1))
+        if told:
+            self._told_silent = None
+        newest = [each.last_event_us for each in told if each.last_event_us is not None]
+        self._newest_us = max([*newest, *([] if self._newest_us is None else [self._newest_us])], default=None)
+        return told
+
+    def _take_blocks(self, batch: RawBatch, log: Partition) -> list[Ingested]:
+        """Take in what other processes sealed; blocks of earlier owners do not count."""
+        _, which = log.split(batch.offsets)
+        told: list[Ingested] = []
+        for position, raw in zip(batch.offsets[which], batch.payloads[which], strict=True):
+            try:
+                each = decode_block(raw)
+            except BlockError as error:
+                offset, _ = batch.place(position)
+                refused = RejectedEvent(BARS, Reason.BAD_BLOCK, str(error), batch.source, batch.partition, offset, raw)
+                told.append(Ingested(BARS, 0, 0, 0, None, None, (refused,)))
+                continue
+            if not self._fence.counts(each):
+                continue
+            if isinstance(each, Claim):
+                self._store.partition(each.partition).generation = each.generation
+                # Whatever the group shares out is waited for until its owner says how it stands.
+                unclaimed = {name for name in each.among if name not in self._fence.generations}
+                self._behind_elsewhere |= unclaimed | {each.partition}
+                continue
+            self._behind_elsewhere.discard(each.partition)
+            self._waited_us.pop(each.partition, None)
+            if each.standing.is_behind:
+                self._behind_elsewhere.add(each.partition)
+            self._told_silent = None
+            added = self._store.take_block(each, self._ran + 1)
+            newest_us = each.standing.newest_us
+            if newest_us is not None:
+                self._newest_us = max(filter(None, (newest_us, self._newest_us)))
+                log.newest_us = max(filter(None, (newest_us, log.newest_us)))
+            streams = each.bars.keys() | each.prints.keys()
+            told += [Ingested(name, 0, added.late.get(name, 0), 0, newest_us, newest_us) for name in sorted(streams)]
+        return told
 
     def reached_us(self, partitions: Iterable[str]) -> int:
         """Of these partitions, the event time that the foremost has reached with quotes or trades; -2**62 if none."""
@@ -161,6 +192,7 @@ class Pipeline:
         """
         if not self._is_durable:
             self._forget_new()
+        behind = {*behind, *self._behind_elsewhere}
         if now_us is not None:
             self._release_idle(now_us, behind)
         upto = self._reachable(upto, behind)
@@ -260,6 +292,8 @@ class Pipeline:
         """Go on from what an earlier process left: `checkpoint`s, put together."""
         facts = put_back(recovered, self._store, self._evaluator, self._index, self._daily)
         self._ran, self._newest_us = facts.ran, facts.newest_us
+        owned = {name: each.generation for name, each in self._store.partitions.items()}
+        self._fence = Fence({name: generation for name, generation in owned.items() if generation is not None})
 
     @property
     def marks(self) -> dict[str, Mark]:
@@ -314,43 +348,13 @@ class Pipeline:
             silent_since = partition.arrived_us
             if silent_since is None:  # restored, and not heard of since
                 partition.arrived_us = now_us
+            elif partition.generation is not None:
+                continue  # who seals it says whether it is idle
             elif partition.is_held and now_us - silent_since >= _patience_us(partition):
                 self._store.release(partition.name)
                 self._releases.append((partition.name, partition.next_position, self._ran))
                 _log.debug("a partition is idle: ticks wait for it no longer", partition=partition.name)
 
-    def _decode(self, batch: RawBatch, which: slice) -> list[Decoded]:
-        if which.start == 0 and which.stop == len(batch):
-            return self._decoder.decode(batch)
-        arrived_us = None if batch.arrived_us is None else batch.arrived_us[which]
-        part = replace(
-            batch, offsets=batch.offsets[which], payloads=batch.payloads[which], arrived_us=arrived_us
-        )  # fmt: skip
-        return self._decoder.decode(part)
-
-    def _told(self, decoded: Decoded, batch: RawBatch, late: int, doubles: int) -> Ingested:
-        first: int | None = None
-        last: int | None = None
-        if decoded.events.height:
-            first, last = decoded.events.select(first=c("ts_us").min(), last=c("ts_us").max()).row(0)
-            self._newest_us = max(filter(None, (last, self._newest_us)))
-        rejects = tuple(_rejected(each, batch) for each in decoded.rejects)
-        return Ingested(decoded.stream, decoded.events.height, late, doubles, first, last, rejects)
-
-
-def _rejected(reject: Reject, batch: RawBatch) -> RejectedEvent:
-    offset, line = batch.place(reject.offset)
-    return RejectedEvent(
-        reject.stream, reject.reason, reject.detail, reject.source, reject.partition, offset, reject.raw, line
-    )
-
 
 def _patience_us(partition: Partition) -> int:
     return REREAD_RELEASE_US if partition.is_reading_again else IDLE_RELEASE_US
-
-
-def _quotes_of(decoded: Decoded) -> Decoded:
-    """Of events that are read again only those that wait for their second to be sealed."""
-    kind = KINDS.get(decoded.stream)
-    events = decoded.events.clear() if kind is None else decoded.events.filter(kind.counts)
-    return replace(decoded, events=events)

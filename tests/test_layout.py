@@ -18,13 +18,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "alerts": {"signals", "index", "calendar", "streams", "results"},
     "daily": {"calendar", "results", "engine.tiers", "engine.retention", "signals"},
     "checkpoint": {"streams", "engine", "index", "alerts", "daily"},
+    "intake": {"results", "sources.base", "engine"},
+    "partitions": {"streams", "sources.base"},
+    "stages": {"streams", "results", "sources", "engine", "kafka", "intake", "partitions", "sinks.base"},
+    "produce": {"streams", "calendar", "sources", "kafka", "stories"},
+    "redrive": {"streams", "sources", "kafka", "sinks.base", "sinks.rejects"},
     "pipeline": {
         "streams", "calendar", "results", "sources.base", "engine", "signals", "index", "alerts", "checkpoint", "daily",
+        "intake",
     },
     "journal": {"calendar", "results", "engine", "checkpoint", "pipeline", "sinks.base"},
     "stories": {"streams", "calendar", "sources", "history"},
     "replay": {"streams", "results", "sources", "engine.watermark", "pipeline", "sinks.base"},
-    "live": {"streams", "results", "sources", "engine.watermark", "pipeline", "journal", "sinks.base"},
+    "live": {"streams", "results", "sources", "engine.watermark", "partitions", "pipeline", "journal", "sinks.base"},
     "sinks": {"results", "kafka"},
     "history": {"results"},
     "report": {"results"},
@@ -35,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "calendar", "config", "generate", "history", "journal", "live", "log", "pipeline", "progress", "replay",
         "report", "signals", "sinks", "sources", "stories", "streams", "kafka", "produce", "redrive",
+        "stages", "engine.block",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from monitor import log
 from monitor.config import ConfigError, Settings, load
+from monitor.kafka.connection import quiet_library_log
 from monitor.sources.scenario import SCENARIOS
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ def settings_of(config: Path | None, **flags: dict[str, Any]) -> Settings:
     except ConfigError as error:
         fail(error)
     log.configure(settings.log.level, settings.log.format)
+    quiet_library_log()
     return settings
 
 

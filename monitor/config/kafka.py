@@ -62,6 +62,12 @@ class KafkaSourceSettings(Section):
     start: Literal["earliest", "latest"] | AwareDatetime = Field(
         "earliest", description="Where a partition is begun that was never read; a moment is by the broker's time."
     )
+    session_seconds: float = Field(
+        10.0,
+        ge=1,
+        le=300,
+        description="Stage bars: partitions of a process that gives no sign for so long go to others.",
+    )
     silence_seconds: float | None = Field(None, gt=0, description="Silence for so long means it is connected anew.")
 
     @model_validator(mode="after")
@@ -81,6 +87,16 @@ class RejectSettings(Section):
     )
     path: Path | None = Field(None, description="NDJSON. Default: rejects.jsonl in the folder of the state.")
     most: int = Field(1_000_000, ge=1, description="So many are kept in the file; of more, the log says so.")
+
+
+class BarsSettings(Section):
+    """The topic of bars, by which processes that seal (run.stage) hand them to those that make signals of them."""
+
+    topic: str = Field(
+        "monitor.bars", min_length=1, description="Made if it is not there; its partitions stay as many."
+    )
+    keep_days: int = Field(30, ge=1, description="For how long bars are kept in it, if it is made here.")
+    replication: int | None = Field(None, ge=1, description="How many copies, if it is made here.")
 
 
 class PublishSettings(Section):

@@ -145,6 +145,10 @@ class RunSettings(Section):
     stop_within_seconds: float = Field(5.0, gt=0, description="How long a stop may take, all told.")
     plays: Literal["scenario", "history"] = Field("scenario", description="What is played where no source is set.")
     state: Path | None = Field(None, description="Folder of the durable state; none: it is lost with the process.")
+    stage: Literal["all", "bars", "signals"] = Field(
+        "all",
+        description="bars: seal the partitions that the group gives, into [bars]; signals: evaluate what is there.",
+    )
     begin: AwareDatetime | None = Field(
         None, description="What is earlier is past: it makes baselines, and no output. Default: all that sources bring."
     )

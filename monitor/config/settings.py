@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from monitor import signals as catalogue_of_signals
-from monitor.config.kafka import KafkaSettings, KafkaSourceSettings, PublishSettings, RejectSettings
+from monitor.config.kafka import BarsSettings, KafkaSettings, KafkaSourceSettings, PublishSettings, RejectSettings
 from monitor.config.sections import (
     CalendarSettings,
     CdsSettings,
@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     rejects: RejectSettings = RejectSettings()
     publish: PublishSettings = PublishSettings()
+    bars: BarsSettings = BarsSettings()
     supervisor: SupervisorSection = SupervisorSection()
     scenario: ScenarioSettings = ScenarioSettings()
     history: HistorySettings = HistorySettings()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MAGIC: Final = b"BARLOG\r\n"
 """With a line end that a transfer as text would change."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever what a folder holds changes, the frames of the state among it."""
 
 _BEGIN: Final = struct.Struct("<8sI")

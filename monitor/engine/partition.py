@@ -53,6 +53,7 @@ class Partition:
         is_held: whether ticks wait for this partition: it has quotes or trades, and was not released.
         newest_us: the newest event time of anything that came, prints among it; None before anything did.
         arrived_us: when something came last, by the clock of arrivals.
+        generation: of the owner, in another process, that seals it; None: it is sealed here.
     """
 
     def __init__(self, name: str, lateness_us: int) -> None:
@@ -62,6 +63,7 @@ class Partition:
         self.is_held = False
         self.newest_us: int | None = None
         self.arrived_us: int | None = None
+        self.generation: int | None = None
         self._sealers: dict[str, Sealer] = {}
         self._read_again_from = 0
 
@@ -113,7 +115,7 @@ class Partition:
         for stream, events in quotes.items():
             kept = events if in_time is None else events.filter(c("offset").is_in(in_time))
             pushed.late[stream] = events.height - kept.height
-            pushed.doubles[stream] = self._sealer(stream).push(kept) if kept.height else 0
+            pushed.doubles[stream] = self.sealer(stream).push(kept) if kept.height else 0
         return pushed
 
     def seal(self) -> dict[str, Sealed]:
@@ -145,19 +147,30 @@ class Partition:
         """By stream."""
         return self._sealers
 
-    def restore(self, next_position: int, oldest_open: int, watermark_us: int, *, is_held: bool) -> None:
+    def restore(
+        self, next_position: int, oldest_open: int, watermark_us: int, *, is_held: bool, generation: int | None = None
+    ) -> None:
         """Go on from what an earlier process left; the log is read again from the oldest open position."""
         self.next_position, self._read_again_from = next_position, oldest_open
         self.watermark.raise_to(watermark_us)
         if watermark_us != NEVER_US:
             self.newest_us = watermark_us + self.watermark.lateness_us
-        self.is_held = is_held
+        self.is_held, self.generation = is_held, generation
+
+    def stand(
+        self, next_position: int, watermark_us: int, newest_us: int | None, generation: int, *, held: bool
+    ) -> None:
+        """Take on how the partition stands in the process that seals it; here nothing of it is open."""
+        self.next_position = self._read_again_from = next_position
+        self.watermark.raise_to(watermark_us)
+        self.newest_us, self.generation, self.is_held = newest_us, generation, held
 
     def restore_sealer(self, stream: str, attributes: pl.DataFrame, ids: pl.DataFrame) -> None:
         """The same for what a stream's sealer knew."""
-        self._sealer(stream).restore(attributes, ids)
+        self.sealer(stream).restore(attributes, ids)
 
-    def _sealer(self, stream: str) -> Sealer:
+    def sealer(self, stream: str) -> Sealer:
+        """The open seconds of a stream."""
         if stream not in self._sealers:
             self._sealers[stream] = Sealer(KINDS[stream], self.name)
         return self._sealers[stream]

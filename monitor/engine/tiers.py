@@ -23,6 +23,7 @@ from monitor.engine.decode import schema
 from monitor.engine.ladder import DAYS, PERIODS, SECONDS, Ladder
 from monitor.engine.minutes import MINUTE_SECONDS, Minutes
 from monitor.engine.partition import Partition
+from monitor.engine.sealer import Sealed
 from monitor.engine.watermark import LATENESS_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from monitor.calendar import MarketCalendar
+    from monitor.engine.block import Block
     from monitor.engine.decode import Decoded
-    from monitor.engine.sealer import Sealed
 
 _ORDER: Final = ["ts_us", "partition", "offset"]
 """Which of two versions is the later one; equal timestamps: position decides."""
@@ -238,6 +239,7 @@ class TierStore:
         self._kept: Kept = {}
         self.baselines = pl.DataFrame(schema=BASELINE)
         self._suspects: Counter[str] = Counter()
+        self._series_elsewhere: dict[str, int] = {}
         self._newest_second = -EVER
         self._finished = False
 
@@ -266,6 +268,34 @@ class TierStore:
             if stream in pushed.prints:
                 self._add_prints(tier, pushed.prints[stream], name, next_tick)
         return Added(pushed.late, pushed.doubles)
+
+    def take_block(self, block: Block, next_tick: int) -> Added:
+        """Take in what another process sealed.
+
+        Args:
+            block: of the partition's owner.
+            next_tick: the first tick that has not run: a bar of a second that it does not see, or of one that was
+                read before, is dropped.
+        """
+        partition, stands = self.partition(block.partition), block.standing
+        added = Added()
+        # Seconds that an owner sealed again are the same bars; those behind the ticks came too late.
+        sums = [self.ladders[stream].until for stream in block.bars]
+        first = max(partition.watermark.sealed_before, next_tick - 1, *(until for until in sums if until is not None))
+        kept: dict[str, Sealed] = {}
+        for stream, bars in block.bars.items():
+            kept[stream] = Sealed(bars.filter(c("second") >= first), block.suspects.get(stream, 0))
+            too_late = bars.filter(c("second").is_between(partition.watermark.sealed_before, first, closed="left"))
+            added.late[stream] = too_late.height
+        self._take_in(kept)
+        for stream, tier in _TIER_OF_PRINTS.items():
+            if stream in block.prints:
+                self._add_prints(tier, block.prints[stream], block.partition, next_tick)
+        partition.stand(
+            stands.next_position, stands.watermark_us, stands.newest_us, block.generation, held=stands.is_held
+        )
+        self._series_elsewhere[block.partition] = sum(frame.height for frame in block.attributes.values())
+        return added
 
     def seal(self) -> None:
         """Turn into bars what the watermarks have passed."""
@@ -301,9 +331,8 @@ class TierStore:
     @property
     def series_count(self) -> int:
         """How many issues and names are quoted."""
-        return sum(
-            sealer.attributes.height for partition in self.partitions.values() for sealer in partition.sealers.values()
-        )
+        here = (sealer for partition in self.partitions.values() for sealer in partition.sealers.values())
+        return sum(sealer.attributes.height for sealer in here) + sum(self._series_elsewhere.values())
 
     def suspects(self) -> dict[str, int]:
         """By stream, how many events with a volume equal an earlier one of their second in all but the position."""

@@ -227,9 +227,11 @@ class Outbox:
                 self._changed.wait(max(0.0, min(ends) - now) if ends else None)
 
     def _taken(self, messages: deque[_Message]) -> list[_Message]:
+        # Not more than half of what is kept: it can no longer be dropped, and what is newer is worth more.
+        most, most_bytes = min(_MESSAGES_AT_ONCE, self._most_messages // 2), min(_BYTES_AT_ONCE, self._most_bytes // 2)
         taken = [messages.popleft()]
         size = taken[0].size
-        while messages and len(taken) < _MESSAGES_AT_ONCE and size + messages[0].size <= _BYTES_AT_ONCE:
+        while messages and len(taken) < most and size + messages[0].size <= most_bytes:
             taken.append(messages.popleft())
             size += taken[-1].size
         return taken

@@ -50,6 +50,9 @@ class Publisher:
     nothing but `PublishTimeoutError` is raised, and the messages of that time are not sent anew by the caller,
     nothing is lost, doubled or out of order, also when brokers go away and come back.
 
+    Whatever brokers refuse, for example a message that is too large for them, is the end of the publisher: the
+    library then aborts all that is under way, and sends nothing more. It is to be closed, and another one made.
+
     Args:
         connection: how the brokers are reached.
         linger_ms: so long a message waits for others to go with it.
@@ -140,8 +143,8 @@ class Publisher:
 
         Raises:
             PublishTimeoutError: no room came, or no broker told of the topic; the message was not taken.
-            PublishError: there is no such topic and none may be made, or this message, or one before it, was refused.
-                After it the last messages must be sent again by whoever wants them to arrive, see `flush`.
+            PublishError: there is no such topic and none may be made, this message is larger than
+                `MAX_MESSAGE_BYTES`, or one before it was refused, see `flush`.
         """
         size = len(value or b"") + len(key or b"")
         self._settle()
@@ -170,9 +173,9 @@ class Publisher:
         Raises:
             PublishTimeoutError: not all is acknowledged by now; it is still being sent, and another call goes on
                 waiting.
-            PublishError: a message was refused, or given up after `delivery_seconds`. All others were sent; which
-                one it was is not known, so what was sent since the last flush must be sent again by whoever wants
-                it to arrive.
+            PublishError: a message was refused, or given up after `delivery_seconds`; its cause is what the brokers
+                said. Of what was sent since the last flush nobody knows what arrived: whoever wants it to arrive
+                sends it again, by another publisher.
         """
         ends_at = time.monotonic() + timeout_seconds
         # It wakes the sender, so that nothing lingers. What it raises says less than the messages themselves do.

@@ -79,7 +79,7 @@ class ReplayFiles(Sink):
         with self._writing():
             for reject in what.rejects:
                 if self.rejects_kept < self._max_rejects:
-                    line = _reject_line(reject) | ({SYNTHETIC: True} if self._synthetic else {})
+                    line = reject_line(reject) | ({SYNTHETIC: True} if self._synthetic else {})
                     self._rejects.write(json.dumps(line, ensure_ascii=False) + "\n")
                     self.rejects_kept += 1
                 else:
@@ -210,7 +210,8 @@ def transition_line(transition: Transition) -> dict[str, Any]:
     } | ({"clock": "wall"} if transition.by_wall_clock else {})
 
 
-def _reject_line(reject: RejectedEvent) -> dict[str, Any]:
+def reject_line(reject: RejectedEvent) -> dict[str, Any]:
+    """A refused event as a line of `rejects.jsonl`; its exact bytes are `raw_base64`, or else `raw` in UTF-8."""
     line: dict[str, Any] = {
         "stream": reject.stream,
         "reason": reject.reason,

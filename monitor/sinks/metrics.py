@@ -107,6 +107,15 @@ PARTITION_ARRIVAL: Final = Family(
     "monitor_partition_last_arrival_timestamp_seconds", "gauge", "Wall time at which a partition brought something.",
     ("topic", "partition"),
 )  # fmt: skip
+OUTBOX_WAITING: Final = Family(
+    "monitor_outbox_waiting_messages", "gauge", "Messages for other programs that are not acknowledged yet.", ("sink",)
+)
+OUTBOX_SENT: Final = Family(
+    "monitor_outbox_sent", "counter", "Messages for other programs that were acknowledged, or kept.", ("sink",)
+)
+OUTBOX_DROPPED: Final = Family(
+    "monitor_outbox_dropped", "counter", "Messages for other programs that will never arrive.", ("sink",)
+)
 SYNTHETIC: Final = Family(
     "monitor_synthetic", "gauge", "1 if the events are made up: no number here is of a real market."
 )

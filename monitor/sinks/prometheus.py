@@ -116,6 +116,9 @@ class PrometheusSink(Sink):
             each.name: _gauge(each, registry)
             for each in (metrics.LAG, metrics.OFFSET, metrics.LOST, metrics.EMPTY, metrics.PARTITION_ARRIVAL)
         }
+        self._outbox_waiting = _gauge(metrics.OUTBOX_WAITING, registry)
+        self._outbox_sent = _counter(metrics.OUTBOX_SENT, registry)
+        self._outbox_dropped = _counter(metrics.OUTBOX_DROPPED, registry)
         self._synthetic = _gauge(metrics.SYNTHETIC, registry)
         self._state_writable = _gauge(metrics.STATE_WRITABLE, registry)
         self._tick_duration = _histogram(metrics.TICK_DURATION, TICK_BUCKETS, registry)
@@ -184,6 +187,18 @@ class PrometheusSink(Sink):
         ):  # fmt: skip
             if value is not None:
                 self._of_partitions[each.name].labels(topic, number).set(value)
+
+    def outbox_waiting(self, sink: str, count: int) -> None:
+        """Say how many messages of a sink are not acknowledged; from any thread."""
+        self._outbox_waiting.labels(sink).set(count)
+
+    def outbox_sent(self, sink: str, count: int) -> None:
+        """Say how many more messages of a sink were acknowledged; from any thread."""
+        self._outbox_sent.labels(sink).inc(count)
+
+    def outbox_dropped(self, sink: str, count: int) -> None:
+        """Say how many more messages of a sink will never arrive; from any thread."""
+        self._outbox_dropped.labels(sink).inc(count)
 
     def state_written(self, is_written: bool) -> None:
         """Say whether the durable state could be written."""

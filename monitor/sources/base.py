@@ -87,10 +87,12 @@ class Mark:
     Attributes:
         position: the first that would be wanted again after a restart.
         watermark_us: how far its event time had come then; None before its first quote or trade.
+        note: what else is kept with it, for whoever goes on from there.
     """
 
     position: int
     watermark_us: int | None
+    note: str = ""
 
 
 class Source(ABC):

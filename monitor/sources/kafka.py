@@ -19,13 +19,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
+from kafka.errors import (
+    CorruptRecordError,
+    IllegalStateError,
+    KafkaError,
+    KafkaTimeoutError,
+    LogTruncationError,
+    OffsetOutOfRangeError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from monitor.kafka.connection import KafkaConnectionError, reason_of
 from monitor.sources.base import LINES_A_MESSAGE, PartitionState, RawBatch, Source, SourceError
 from monitor.sources.kafka_group import Membership
-from monitor.sources.kafka_lines import lines_of
+from monitor.sources.kafka_lines import lines_of, wholes_of
 from monitor.sources.kafka_topics import corrupt_at, mark_text, partition_name, stream_of
 
 if TYPE_CHECKING:
@@ -89,6 +96,11 @@ class _Partition:
         """Whether something of the round is still to be handed over."""
         return self.round_end is None or self.offset < self.round_end
 
+    @property
+    def has_more_of_round(self) -> bool:
+        """Whether something was fetched that can be handed over now."""
+        return self.round_end is not None and bool(self.fetched) and self.fetched[0].offset < self.round_end
+
     def state(self) -> PartitionState:
         """As others are told."""
         return PartitionState(self.next_position, self.offset, self.end, self.is_behind, self.lost, self.empty)
@@ -109,6 +121,8 @@ class KafkaSource(Source):
         start: where a partition is begun that was never read; a moment is by the time stamps of messages.
         claim: joins the group for real: only partitions that it assigns are read, each from where `claim` says, given
             its name and the group's generation. None: all partitions are read, whoever else reads them.
+        lose: told the name of each partition that is ours no longer.
+        has_lines: whether a message may hold several events, one a line; else each is one payload, whatever is in it.
         session_seconds: after so long without a sign of life the group gives our partitions to others.
         monotonic: a monotonic clock in seconds.
     """
@@ -123,12 +137,16 @@ class KafkaSource(Source):
         stream: str | None = None,
         start: Start = "earliest",
         claim: Claim | None = None,
+        lose: Callable[[str], None] = lambda _: None,
+        has_lines: bool = True,
         session_seconds: float = 10.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._connection, self._topics, self._group = connection, topics, group
         self._stream, self._start = stream, start
+        self._payloads_of = lines_of if has_lines else wholes_of
+        self._lose = lose
         self._claim, self._session_seconds, self._monotonic = claim, session_seconds, monotonic
         self._consumer: KafkaConsumer | None = None
         self._membership: Membership | None = None
@@ -160,6 +178,8 @@ class KafkaSource(Source):
         options = self._options()
         try:
             self._consumer = KafkaConsumer(**options)
+            # The client forgets its own option (kafka-python 3.0.12), and would make topics anew that were deleted.
+            self._consumer._cluster.config["allow_auto_create_topics"] = False  # noqa: SLF001 - there is no other way
             if self._claim is not None:
                 self._membership = Membership(self._consumer, self._topics)
             else:
@@ -228,6 +248,8 @@ class KafkaSource(Source):
             while self._commit is not None and not self._commit.is_done and self._monotonic() < ends_at:
                 time.sleep(_FETCH_WAIT_MS / 1_000)
             self._consumer.close(autocommit=False, timeout_ms=_ms(within))
+            for each in self._partitions.values():
+                self._lose(each.name)
         self._is_closed = True
 
     def _options(self) -> dict[str, object]:
@@ -272,6 +294,8 @@ class KafkaSource(Source):
         consumer = self._opened
         self._discovered_at = self._monotonic()
         there = consumer.topics()
+        if gone := sorted({tp.topic for tp in self._partitions} - there):
+            raise SourceError(f"{', '.join(gone)}: there is no such topic any more")
         for topic in self._topics.missing(there):
             if topic not in self._told_missing:
                 self._told_missing.add(topic)
@@ -286,7 +310,12 @@ class KafkaSource(Source):
         new = [tp for tp in found if tp not in self._partitions]
         if not new:
             return
-        begins, ends = self._ends_of(new)
+        try:
+            begins, ends = self._ends_of(new)
+        except KafkaTimeoutError:
+            if not self._has_opened:
+                raise
+            return  # nobody leads them yet: at the next look they are still new
         unread = [tp for tp in new if partition_name(tp) not in self._resume]
         firsts = self._starts(unread, begins, ends) | {
             tp: self._resume[partition_name(tp)] for tp in new if partition_name(tp) in self._resume
@@ -310,6 +339,7 @@ class KafkaSource(Source):
                 for tp in change.partitions:
                     self._partitions.pop(tp, None)
                     self._committed.pop(tp, None)
+                    self._lose(partition_name(tp))
                 _log.info("partitions were taken", source=self.name, partitions=_names(change.partitions))
                 continue
             tps = list(change.partitions)
@@ -319,9 +349,8 @@ class KafkaSource(Source):
             firsts = self._starts(unread, begins, ends) | {tp: at for tp, at in claimed.items() if at is not None}
             for tp in tps:
                 each = self._add(tp, firsts[tp], begins[tp], ends[tp], change.generation)
-                if tp in consumer.assignment():  # else it was taken again meanwhile: the next change says so
-                    consumer.seek(tp, each.fetched_to)
-                    consumer.resume(tp)
+                self._of_ours(consumer.seek, tp, each.fetched_to)
+                self._of_ours(consumer.resume, tp)
             _log.info(
                 "partitions were given", source=self.name, generation=change.generation, partitions=_names(tps)
             )  # fmt: skip
@@ -360,31 +389,52 @@ class KafkaSource(Source):
 
     def _ends_of(self, tps: Sequence[TopicPartition]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """The first offset that is there, and the first that is not there yet."""
-        consumer, timeout_ms = self._opened, _ms(ANSWER_SECONDS)
-        return consumer.beginning_offsets(tps, timeout_ms), consumer.end_offsets(tps, timeout_ms)
+        consumer = self._opened
+        return _asked(consumer.beginning_offsets, tps, ANSWER_SECONDS), _asked(
+            consumer.end_offsets, tps, ANSWER_SECONDS
+        )
 
     def _fetch(self) -> None:
         """Take what the brokers have sent, and go on fetching what is not held up."""
         consumer = self._opened
+        # An error that the client has still to raise it forgets if its partition is paused, and then never returns.
+        is_raising = consumer._fetcher._next_in_line_exception_metadata is not None  # noqa: SLF001
         for each in self._partitions.values():
             is_full = len(each.fetched) >= _BUFFERED_RECORDS
-            if is_full != each.is_paused:
+            if is_full != each.is_paused and not is_raising:
                 each.is_paused = is_full
-                (consumer.pause if is_full else consumer.resume)(each.tp)
+                self._of_ours(consumer.pause if is_full else consumer.resume, each.tp)
         _mend(consumer)
         try:
-            fetched = consumer.poll(timeout_ms=_FETCH_WAIT_MS, max_records=_FETCHED_AT_ONCE)
+            # What is in hand does not wait for what is not.
+            wait_ms = 0 if any(each.has_more_of_round for each in self._partitions.values()) else _FETCH_WAIT_MS
+            fetched = consumer.poll(timeout_ms=wait_ms, max_records=_FETCHED_AT_ONCE)
         except OffsetOutOfRangeError as error:
             self._go_on_after(error)
             return
         except CorruptRecordError as error:
             self._step_over(error)
             return
+        except LogTruncationError as error:
+            cut = ", ".join(_names(list(error.divergent_offsets)))
+            raise SourceError(
+                f"{cut} has lost its end, or the topic was made anew; begin with a fresh state, or give the topic"
+                " another name"
+            ) from error
         for tp, records in fetched.items():
             each_ = self._partitions.get(tp)
             if each_ is not None:
                 each_.fetched.extend(records)
                 each_.fetched_to = records[-1].offset + 1
+
+    def _of_ours(self, ask: Callable[..., Any], tp: TopicPartition, *more: object) -> Any:  # noqa: ANN401
+        """Ask the client about a partition; None if the group has taken it meanwhile, which the next change says."""
+        try:
+            return ask(tp, *more)
+        except (KeyError, IllegalStateError):
+            if self._membership is None:
+                raise
+            return None
 
     def _go_on_after(self, error: OffsetOutOfRangeError) -> None:
         """Some messages were gone before they could be read."""
@@ -399,7 +449,7 @@ class KafkaSource(Source):
                 ) from error
             if each.fetched_to < begins[tp]:
                 self._skip_lost(each, begins[tp])
-            self._opened.seek(tp, each.fetched_to)
+            self._of_ours(self._opened.seek, tp, each.fetched_to)
 
     def _skip_lost(self, each: _Partition, begin: int) -> None:
         lost = begin - each.fetched_to
@@ -409,7 +459,8 @@ class KafkaSource(Source):
             source=self.name, partition=each.name, first_offset=each.fetched_to, last_offset=begin - 1, count=lost,
         )  # fmt: skip
         each.fetched_to = begin
-        each.next_position = max(each.next_position, begin * LINES_A_MESSAGE)
+        if not each.fetched:  # else what was fetched before is handed over first
+            each.next_position = max(each.next_position, begin * LINES_A_MESSAGE)
 
     def _step_over(self, error: CorruptRecordError) -> None:
         """A batch does not match its check sum: it is stepped over message by message, for its length is in doubt."""
@@ -426,7 +477,7 @@ class KafkaSource(Source):
             )  # fmt: skip
         each.lost += 1
         each.fetched_to = begin
-        self._opened.seek(each.tp, begin)
+        self._of_ours(self._opened.seek, each.tp, begin)
 
     def _is_round_over(self, now: float) -> bool:
         """Whether everything before the ends of the round was handed over, or cannot be had."""
@@ -438,7 +489,7 @@ class KafkaSource(Source):
             if each.fetched:
                 return False
             # What is no message (the end of a transaction, what compaction took) has an offset too.
-            position = self._opened.position(each.tp, timeout_ms=_ms(ANSWER_SECONDS))
+            position = self._of_ours(self._opened.position, each.tp, _ms(ANSWER_SECONDS))
             each.fetched_to = max(each.fetched_to, position or 0)
             if each.offset < each.round_end:
                 return False
@@ -470,14 +521,14 @@ class KafkaSource(Source):
         """The end of each partition whose broker answers."""
         consumer = self._opened
         try:
-            return dict(consumer.end_offsets(tps, timeout_ms=_ms(ANSWER_SECONDS)))
+            return _asked(consumer.end_offsets, tps, ANSWER_SECONDS)
         except KafkaTimeoutError:
             if len(tps) == 1:
                 return {}
         ends: dict[TopicPartition, int] = {}
         for tp in tps:  # of several brokers one may be gone
             try:
-                ends |= consumer.end_offsets([tp], timeout_ms=_ms(ANSWER_SECONDS / len(tps)))
+                ends |= _asked(consumer.end_offsets, [tp], ANSWER_SECONDS / len(tps))
             except KafkaTimeoutError:
                 continue
         return ends
@@ -501,7 +552,7 @@ class KafkaSource(Source):
         if not taken:
             return None
         self._done += len(taken)
-        positions, payloads, empty = lines_of(taken)
+        positions, payloads, empty = self._payloads_of(taken)
         each.empty += empty
         first = bisect_left(positions, each.next_position)
         upto = min(len(positions), first + max_records)
@@ -531,6 +582,19 @@ class KafkaSource(Source):
 
     def _said(self, error: BaseException) -> str:
         return f"{', '.join(self._connection.brokers)}: {reason_of(error)}"
+
+
+def _asked(
+    ask: Callable[[Sequence[TopicPartition], int], dict[TopicPartition, int]],
+    tps: Sequence[TopicPartition],
+    seconds: float,
+) -> dict[TopicPartition, int]:
+    """Offsets of all of these partitions; KafkaTimeoutError if one cannot be had within that time."""
+    try:
+        return dict(ask(tps, _ms(seconds)))
+    except KeyError as error:
+        # The client does not ask for partitions that nobody leads, and then misses them.
+        raise KafkaTimeoutError(f"nobody leads {_names(error.args)[0]}") from error
 
 
 def _mend(consumer: KafkaConsumer) -> None:

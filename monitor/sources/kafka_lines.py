@@ -41,6 +41,12 @@ def lines_of(records: Sequence[ConsumerRecord]) -> tuple[list[int], list[bytes],
     return positions, _cut(payloads), empty
 
 
+def wholes_of(records: Sequence[ConsumerRecord]) -> tuple[list[int], list[bytes], int]:
+    """The same where a message is one payload, whatever is in it, and however long."""
+    full = [record for record in records if record.value is not None]
+    return [each.offset * LINES_A_MESSAGE for each in full], [each.value for each in full], len(records) - len(full)
+
+
 def _holds_several(value: bytes) -> bool:
     return _END in value
 

@@ -76,7 +76,8 @@ def mark_text(mark: Mark) -> str:
     >>> mark_text(Mark(7, 1_700_000_000_000_000))
     'watermark_us=1700000000000000'
     """
-    return "" if mark.watermark_us is None else f"watermark_us={mark.watermark_us}"
+    watermark = "" if mark.watermark_us is None else f"watermark_us={mark.watermark_us}"
+    return " ".join(filter(None, (watermark, mark.note)))
 
 
 def corrupt_at(error: BaseException) -> tuple[str, int, int] | None:

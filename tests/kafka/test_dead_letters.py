@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from uuid import uuid4
 
 from monitor.kafka.outbox import Outbox
 from monitor.kafka.publisher import Publisher
+from monitor.sinks.files import rfc3339
+from monitor.sinks.publish import PublishSink
 from monitor.sinks.rejects import RejectTopic
 from tests.kafka.broker import Broker, create_topic
 from tests.kafka.messages import plain
@@ -58,17 +61,36 @@ def test_one_that_the_broker_will_never_take_is_dropped_and_the_others_arrive(br
 
 
 def test_a_broker_that_is_killed_and_comes_back_gets_all_in_order(own_broker: Broker) -> None:
-    create_topic(own_broker.bootstrap, "t.rejects", 1)
-    sink, outbox = sink_on(own_broker)
-    refuse(sink, *(b"%d" % n for n in range(200)), topic="t")
+    for name in ("t.rejects", "alerts", "index"):
+        create_topic(own_broker.bootstrap, name, 1)
+    rejects, outbox = sink_on(own_broker)
+    results_outbox = Outbox("publish", lambda: Publisher(plain(own_broker.bootstrap)))
+    results = PublishSink(
+        results_outbox, [], alerts_topic="alerts", index_topic="index", close_within_seconds=20.0
+    )  # fmt: skip
+
+    def bring(numbers: range) -> None:
+        for n in numbers:
+            refuse(rejects, b"%d" % n, topic="t", first=n)
+            tick = made.TICK + n
+            index = [made.index_row(tick=tick, low=float(n))]
+            results.wrote(made.output(transitions=[made.transition(tick=tick)], index=index, until=tick))
+
+    bring(range(100))
     own_broker.kill()
     began = time.monotonic()
-    for n in range(200, 600):
-        refuse(sink, b"%d" % n, topic="t", first=n)
-    assert time.monotonic() - began < 1.0, "nobody waits for a broker that is gone"
-    time.sleep(1.0)
+    bring(range(100, 300))
+    assert time.monotonic() - began < 3.0, "nobody waits for a broker that is gone"
+    time.sleep(0.5)
     own_broker.start()
-    sink.close()
-    assert (outbox.waiting, outbox.dropped) == (0, 0)
-    there = [int(each.value) for each in records(own_broker.bootstrap, "t.rejects", 600)]
-    assert list(dict.fromkeys(there)) == list(range(600))
+    bring(range(300, 400))
+    rejects.close()
+    results.close()
+    assert [(each.waiting, each.dropped) for each in (outbox, results_outbox)] == [(0, 0), (0, 0)]
+
+    def arrived(topic: str) -> list[bytes]:
+        return list(dict.fromkeys(each.value for each in records(own_broker.bootstrap, topic, 400)))
+
+    assert [int(value) for value in arrived("t.rejects")] == list(range(400))
+    assert [json.loads(value)["low"] for value in arrived("index")] == [float(n) for n in range(400)]
+    assert [json.loads(value)["ts"] for value in arrived("alerts")] == [rfc3339(made.TICK + n) for n in range(400)]

@@ -29,6 +29,8 @@ class Brokers:
         never_answers: while it is not set, nothing is acknowledged.
         loses_answers: so many times all arrives, and no answer comes.
         odd: messages that the library fails at.
+        can_connect: while it is not set, connecting takes its time.
+        connecting: how often that was tried.
         connected: how many publishers were made.
     """
 
@@ -41,9 +43,13 @@ class Brokers:
         self.never_answers.set()
         self.loses_answers = 0
         self.odd: set[bytes] = set()
-        self.connected = 0
+        self.can_connect = threading.Event()
+        self.can_connect.set()
+        self.connecting = self.connected = 0
 
     def connect(self) -> Publisher:
+        self.connecting += 1
+        assert self.can_connect.wait(WITHIN)
         if self.is_down:
             raise KafkaConnectionError("a:9092: nothing listens there")
         self.connected += 1
@@ -166,17 +172,18 @@ def test_putting_never_waits_and_an_outage_is_said_once(brokers: Brokers) -> Non
 
 
 def test_of_too_many_the_oldest_are_dropped_counted_and_said_once(brokers: Brokers, counts: Counts) -> None:
-    brokers.is_down = True
+    brokers.can_connect.clear()
     with capture_logs() as told, outbox_of(brokers, counts, most_messages=10) as outbox:
         outbox.put("a", b"under way")
-        until(lambda: any("wait" in line["event"] for line in told))
+        until(lambda: brokers.connecting == 1)
         for n, value in enumerate(values(30)):
             outbox.put("ab"[n % 2], value)
         assert (outbox.waiting, counts.dropped, outbox.dropped) == (10, 21, 21)
-        brokers.is_down = False
+        brokers.can_connect.set()
         until(lambda: not outbox.waiting)
-    assert sorted(brokers.of("a") + brokers.of("b")) == values(10, first=20)
-    assert [line["event"] for line in told if "dropped" in line["event"]] == [
+    # What is under way when the others come can no longer be called back.
+    assert sorted(brokers.of("a") + brokers.of("b")) == [*values(9, first=21), b"under way"]
+    assert [line["event"] for line in told] == [
         "messages are dropped, the oldest first: more wait than are kept",
         "all that waited is sent; messages were dropped before",
     ]
@@ -184,13 +191,24 @@ def test_of_too_many_the_oldest_are_dropped_counted_and_said_once(brokers: Broke
 
 
 def test_large_messages_count_by_their_size(brokers: Brokers) -> None:
-    brokers.is_down = True
+    brokers.can_connect.clear()
     with outbox_of(brokers, most_bytes=1_000) as outbox:
+        outbox.put("a", b"under way")
+        until(lambda: brokers.connecting == 1)
         for n in range(10):
             outbox.put("a", b"%d" % n * 300, key=b"k", headers=[("why", b"x" * 10)])
-        assert outbox.waiting == 3
-        brokers.is_down = False
-    assert [value[:1] for value in brokers.of("a")] == [b"7", b"8", b"9"]
+        assert outbox.waiting == 4
+        brokers.can_connect.set()
+    assert [value[:1] for value in brokers.of("a")] == [b"u", b"7", b"8", b"9"]
+
+
+def test_what_is_under_way_leaves_room_for_what_comes(brokers: Brokers) -> None:
+    brokers.never_answers.clear()
+    with outbox_of(brokers, most_messages=10) as outbox:
+        for value in values(100):
+            outbox.put("a", value)
+        brokers.never_answers.set()
+    assert brokers.of("a")[-5:] == values(5, first=95)
 
 
 def test_while_brokers_do_not_answer_nothing_is_sent_anew(brokers: Brokers) -> None:
@@ -231,6 +249,15 @@ def test_a_message_that_is_refused_for_good_is_dropped_and_the_others_get_throug
     assert list(dict.fromkeys(brokers.of("a"))) == [*wanted, b"later"]
     assert (counts.sent, counts.dropped) == (100, 1)
     assert [line["event"] for line in told] == ["a message was dropped: the brokers refuse it"]
+
+
+def test_an_outage_while_a_refused_message_is_looked_for_loses_no_other(brokers: Brokers) -> None:
+    brokers.too_large, brokers.loses_answers = {b"3"}, 1
+    with outbox_of(brokers) as outbox:
+        for value in values(10):
+            outbox.put("a", value)
+        until(lambda: not outbox.waiting)
+    assert sorted(set(brokers.of("a"))) == [value for value in values(10) if value != b"3"]
 
 
 def test_a_topic_that_cannot_be_written_holds_up_no_other(brokers: Brokers) -> None:

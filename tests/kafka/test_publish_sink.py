@@ -42,26 +42,3 @@ def test_transitions_and_the_index_arrive_by_key(broker: Broker, topic: str) -> 
     rows = records(broker.bootstrap, index, 4)
     assert {each.key for each in rows} == {b"stress-index"}
     assert [json.loads(each.value)["ts"][-3:] for each in rows] == ["00Z", "01Z", "02Z", "00Z"]
-
-
-def test_a_broker_that_is_killed_and_comes_back_gets_all_in_order(own_broker: Broker) -> None:
-    for name in ("alerts", "index"):
-        create_topic(own_broker.bootstrap, name, 1)
-    sink = sink_on(own_broker.bootstrap, "alerts", "index")
-    for n in range(300):
-        if n == 100:
-            own_broker.kill()
-        if n == 200:
-            own_broker.start()
-        tick = made.TICK + n
-        sink.wrote(
-            made.output(transitions=[made.transition(tick=tick)], index=[made.index_row(low=float(n))], until=tick)
-        )
-    sink.close()
-    wanted = [transition_line(made.transition(tick=made.TICK + n))["ts"] for n in range(300)]
-    assert (
-        list(dict.fromkeys(json.loads(each.value)["ts"] for each in records(own_broker.bootstrap, "alerts", 300)))
-        == wanted
-    )
-    lows = [json.loads(each.value)["low"] for each in records(own_broker.bootstrap, "index", 300)]
-    assert list(dict.fromkeys(lows)) == [float(n) for n in range(300)]

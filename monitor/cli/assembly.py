@@ -1,0 +1,227 @@
+"""Puts a run together out of the settings: sources, stage, sinks, state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from random import Random
+
+from monitor import __version__
+from monitor.calendar import MarketCalendar
+from monitor.cli.outgoing import publish_sink, reject_sink
+from monitor.config import Settings
+from monitor.config.kafka import KafkaSourceSettings
+from monitor.config.sections import FileSourceSettings
+from monitor.engine.block import BARS
+from monitor.journal import Journal
+from monitor.live import LiveRun
+from monitor.pipeline import Pipeline
+from monitor.signals.model import Signal
+from monitor.sinks.base import Sink
+from monitor.sinks.log import LogSink
+from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
+from monitor.sources.clock import StoryClock
+from monitor.sources.file import FileSource
+from monitor.sources.kafka import KafkaSource
+from monitor.sources.kafka_topics import DEFAULT_TOPICS, Topics
+from monitor.sources.supervisor import Feed, Supervisor, SupervisorSettings
+from monitor.stages.bar_topic import BarTopic, BarWriter, Claims
+from monitor.stages.sealing import SealingRun
+from monitor.stories import Story
+
+KAFKA_KIND = "kafka"
+
+
+class StageError(Exception):
+    """The stage cannot be run with these settings; the message says why."""
+
+
+class Assembled:
+    """A run with all that it needs.
+
+    Attributes:
+        run: runs until stopped.
+        not_ready_because: a sentence while it is not ready, else None.
+        supervisor: of its sources.
+        prometheus: what the metrics page shows.
+        clock: the clock of the story that it plays; None if it plays none.
+        journal: its durable state; None if it has none.
+        goes_on: whether it goes on from a state that was left.
+    """
+
+    def __init__(
+        self,
+        run: LiveRun | SealingRun,
+        supervisor: Supervisor,
+        prometheus: PrometheusSink,
+        *,
+        clock: StoryClock | None = None,
+        journal: Journal | None = None,
+        goes_on: bool = False,
+    ) -> None:
+        self.run, self.not_ready_because = run.run, run.not_ready_because
+        self.supervisor, self.prometheus = supervisor, prometheus
+        self.clock, self.journal, self.goes_on = clock, journal, goes_on
+
+
+def assemble(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
+    """The run that the settings ask for.
+
+    Args:
+        settings: of the run.
+        story: what is played in place of the settings' sources; None: nothing.
+        closing: closes what the run has opened.
+
+    Raises:
+        StageError: the stage does not go with the sources.
+        StateError: the state cannot be used.
+        KafkaConnectionError: the stage needs brokers, and none answers.
+    """
+    if settings.run.stage == "bars":
+        return _sealing(settings, story, closing)
+    return _live(settings, story, closing)
+
+
+def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
+    """Evaluates signals, of events that it seals itself or of bars that others sealed."""
+    signals = settings.catalogue()
+    calendar = MarketCalendar(settings.calendar.user_dates())
+    prometheus = PrometheusSink([_metric(each) for each in signals], __version__)
+    begin = story.first_tick if story else settings.run.first_tick
+    pipeline = Pipeline(signals, calendar, begin=begin, is_durable=settings.run.state is not None)
+    journal = _journal(settings, story, pipeline, calendar, prometheus, closing)
+    goes_on = journal is not None and journal.open()
+    clock = story.clock(journal.clock_us if journal else None) if story else None
+    if story and clock:
+        feeds = [Feed(story.name, story.kind, partial(story.make, clock))]
+    elif settings.run.stage == "signals":
+        feeds = [_bars_feed(settings)]
+    else:
+        feeds = [_feed(name, each, settings) for name, each in settings.sources.items()]
+    supervisor = _supervisor(settings, feeds, pipeline.positions, prometheus)
+    sinks = _sinks(settings, signals, prometheus, story, closing)
+    run = LiveRun(supervisor, clock, pipeline, sinks, prometheus, journal=journal)
+    return Assembled(run, supervisor, prometheus, clock=clock, journal=journal, goes_on=goes_on)
+
+
+def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
+    """Seals the partitions that a consumer group gives to this process, and evaluates nothing."""
+    sources = {name: each for name, each in settings.sources.items() if isinstance(each, KafkaSourceSettings)}
+    if story or not sources or len(sources) < len(settings.sources):
+        raise StageError("the stage bars shares out partitions of Kafka: all [sources.NAME] must be of kind kafka")
+    urls = {each.url for each in sources.values()} - {None, settings.kafka.url}
+    if urls:
+        raise StageError("the stage bars seals what is on the brokers of the bars: leave url out of the sources")
+    groups = {each.group for each in sources.values()}
+    if len(groups) > 1:
+        raise StageError(f"the sources of one topic of bars must be of one group, not of {', '.join(sorted(groups))}")
+    prometheus = PrometheusSink([], __version__)
+    chosen = settings.bars
+    topic = BarTopic(settings.kafka.connection(), chosen.topic, groups.pop(), chosen.keep_days, chosen.replication)
+    count = topic.make()
+    claims = Claims(topic, count, [_topics(each) for each in sources.values()])
+    writer = BarWriter(topic, count, time.monotonic)
+    closing.callback(writer.close, settings.run.stop_within_seconds / 4)
+    feeds = [
+        Feed(name, each.kind, partial(_kafka, name, each, settings, claims), each.silence_seconds)
+        for name, each in sources.items()
+    ]
+    supervisor = _supervisor(settings, feeds, {}, prometheus)
+    sinks = _sinks(settings, (), prometheus, None, closing)
+    return Assembled(SealingRun(supervisor, claims, writer, sinks, prometheus), supervisor, prometheus)
+
+
+def _sinks(
+    settings: Settings, signals: Sequence[Signal], prometheus: PrometheusSink, story: Story | None, closing: ExitStack
+) -> list[Sink]:
+    is_synthetic = story is not None and story.is_synthetic
+    headlines = [each.name for each in signals if each.headline]
+    sinks: list[Sink] = [prometheus, LogSink(headlines, time.monotonic, is_synthetic=is_synthetic)]
+    metrics = [_metric(each) for each in signals]
+    for sink in (
+        reject_sink(settings, prometheus, is_synthetic=is_synthetic),
+        publish_sink(settings, metrics, prometheus, is_synthetic=is_synthetic) if signals else None,
+    ):
+        if sink is not None:
+            sinks.append(sink)
+            closing.callback(sink.close)
+    return sinks
+
+
+def _supervisor(
+    settings: Settings, feeds: list[Feed], resume: dict[str, int], prometheus: PrometheusSink
+) -> Supervisor:
+    return Supervisor(
+        feeds,
+        resume,
+        settings=SupervisorSettings(**settings.supervisor.model_dump()),
+        on_state=prometheus.source_state,
+        wall_us=lambda: time.time_ns() // 1_000,
+        random=Random(),  # noqa: S311 - the jitter of waits
+    )
+
+
+def _feed(name: str, each: FileSourceSettings | KafkaSourceSettings, settings: Settings) -> Feed:
+    if isinstance(each, FileSourceSettings):
+        return Feed(name, each.kind, partial(FileSource, each.path, each.stream, name))
+    return Feed(name, each.kind, partial(_kafka, name, each, settings, None), each.silence_seconds)
+
+
+def _kafka(name: str, each: KafkaSourceSettings, settings: Settings, claims: Claims | None) -> KafkaSource:
+    shares: dict[str, Callable[..., int | None]] = {"claim": claims.claim, "lose": claims.lose} if claims else {}
+    return KafkaSource(
+        name,
+        settings.kafka.connection(each.url),
+        _topics(each),
+        group=each.group,
+        stream=each.stream,
+        start=each.start,
+        session_seconds=each.session_seconds,
+        **shares,  # type: ignore[arg-type] # both or none
+    )
+
+
+def _topics(each: KafkaSourceSettings) -> Topics:
+    return Topics(pattern=each.pattern) if each.pattern else Topics(each.topics or DEFAULT_TOPICS)
+
+
+def _bars_feed(settings: Settings) -> Feed:
+    """The topic of bars, read whole."""
+    topic = settings.bars.topic
+    make = partial(
+        KafkaSource, topic, settings.kafka.connection(), Topics((topic,)),
+        group=f"{topic}.readers", stream=BARS, has_lines=False,
+    )  # fmt: skip
+    return Feed(topic, KAFKA_KIND, make)
+
+
+def _journal(
+    settings: Settings,
+    story: Story | None,
+    pipeline: Pipeline,
+    calendar: MarketCalendar,
+    prometheus: PrometheusSink,
+    closing: ExitStack,
+) -> Journal | None:
+    if settings.run.state is None:
+        return None
+    of_bars = f"bars of {settings.bars.topic}" if settings.run.stage == "signals" else ""
+    journal = Journal(
+        settings.run.state,
+        pipeline,
+        calendar,
+        identity=story.identity if story else of_bars,
+        wall=time.monotonic,
+        on_write=prometheus.state_written,
+    )
+    closing.callback(journal.close)
+    return journal
+
+
+def _metric(each: Signal) -> MetricOfSignal:
+    headline_rows = frozenset(row.id for row in each.thresholds if row.headline)
+    return MetricOfSignal(
+        each.name, each.alert, each.help, each.segment, each.labels, each.headline, bool(each.thresholds), headline_rows
+    )

@@ -1,0 +1,1 @@
+"""Puts refused events back to the topics that they came from."""
