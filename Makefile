@@ -44,8 +44,9 @@ check: install ## lint, format, strict types, generated files current
 	@$(BIN)/mypy
 	@$(BIN)/stress-monitor generate --check
 
-bench: install ## what it costs, as ratios against a loop by hand in the same run (several minutes)
+bench: install ## what it costs, as ratios against loops by hand in the same run (several minutes)
 	@$(BIN)/python -m tests.bench.run
+	@$(BIN)/python -m tests.bench.kafka
 
 format: install ## write the format that check wants
 	@$(BIN)/ruff check --fix .

@@ -15,7 +15,7 @@ import structlog
 from monitor.alerts.evaluator import Evaluator
 from monitor.checkpoint import Checkpoint, Facts, gather, put_back
 from monitor.daily import DailyValues
-from monitor.engine.block import BARS, BlockError, Claim, Fence
+from monitor.engine.block import BAD_BLOCK, BARS, BlockError, Claim, Fence
 from monitor.engine.block import decode as decode_block
 from monitor.engine.tiers import EVER, TierStore
 from monitor.engine.watermark import LATENESS_US, NEVER_US
@@ -25,7 +25,7 @@ from monitor.results import Ingested, Output, RejectedEvent
 from monitor.signals.model import Evaluation, change_ticks
 from monitor.signals.standing import with_standing
 from monitor.sources.base import Mark
-from monitor.streams import MICROSECONDS_PER_SECOND, Reason
+from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -139,7 +139,7 @@ class Pipeline:
                 each = decode_block(raw)
             except BlockError as error:
                 offset, _ = batch.place(position)
-                refused = RejectedEvent(BARS, Reason.BAD_BLOCK, str(error), batch.source, batch.partition, offset, raw)
+                refused = RejectedEvent(BARS, BAD_BLOCK, str(error), batch.source, batch.partition, offset, raw)
                 told.append(Ingested(BARS, 0, 0, 0, None, None, (refused,)))
                 continue
             if not self._fence.counts(each):

@@ -79,7 +79,6 @@ class Reason(StrEnum):
     UNKNOWN_CHOICE = "unknown_choice"
     WRONG_UNIT = "wrong_unit"
     AHEAD_OF_ARRIVAL = "ahead_of_arrival"
-    BAD_BLOCK = "bad_block"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-COMMANDS = ("run", "replay", "report", "signals", "history", "check-config", "generate")
+COMMANDS = ("run", "replay", "produce", "redrive", "report", "signals", "history", "check-config", "generate")
 SIGNALS_WITHIN_SECONDS = 40
 """10 are promised on a quiet machine; the machine of a test may be anything but quiet."""
 STOPS_WITHIN_SECONDS = 5 + 3  # the default deadline, and the start and end of the interpreter

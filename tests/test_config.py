@@ -16,6 +16,7 @@ import pytest
 from monitor.alerts.rules import with_rules
 from monitor.calendar import MarketCalendar
 from monitor.config import ConfigError, Settings, load
+from monitor.config.sections import FileSourceSettings
 from monitor.signals import CATALOGUE
 from monitor.signals.cds.parameters import CdsParameters
 from monitor.signals.model import VALUE_COLUMNS, Signal
@@ -347,7 +348,8 @@ class TestWhatIsRun:
         assert settings.supervisor.model_dump() == {
             "first_wait_seconds": 1, "longest_wait_seconds": 5, "queued_records": 10,
         }  # fmt: skip
-        assert {name: (str(each.path), each.stream) for name, each in settings.sources.items()} == {
+        files = {name: each for name, each in settings.sources.items() if isinstance(each, FileSourceSettings)}
+        assert {name: (str(each.path), each.stream) for name, each in files.items()} == {
             "mine": ("q.ndjson", "treasury"),
             "mixed": ("all.ndjson", None),
         }

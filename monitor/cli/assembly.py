@@ -88,7 +88,7 @@ def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assemb
     """Evaluates signals, of events that it seals itself or of bars that others sealed."""
     signals = settings.catalogue()
     calendar = MarketCalendar(settings.calendar.user_dates())
-    prometheus = PrometheusSink([_metric(each) for each in signals], __version__)
+    prometheus = PrometheusSink([metric_of(each) for each in signals], __version__)
     begin = story.first_tick if story else settings.run.first_tick
     pipeline = Pipeline(signals, calendar, begin=begin, is_durable=settings.run.state is not None)
     journal = _journal(settings, story, pipeline, calendar, prometheus, closing)
@@ -139,7 +139,7 @@ def _sinks(
     is_synthetic = story is not None and story.is_synthetic
     headlines = [each.name for each in signals if each.headline]
     sinks: list[Sink] = [prometheus, LogSink(headlines, time.monotonic, is_synthetic=is_synthetic)]
-    metrics = [_metric(each) for each in signals]
+    metrics = [metric_of(each) for each in signals]
     for sink in (
         reject_sink(settings, prometheus, is_synthetic=is_synthetic),
         publish_sink(settings, metrics, prometheus, is_synthetic=is_synthetic) if signals else None,
@@ -220,7 +220,8 @@ def _journal(
     return journal
 
 
-def _metric(each: Signal) -> MetricOfSignal:
+def metric_of(each: Signal) -> MetricOfSignal:
+    """What the metrics page needs to know of a signal."""
     headline_rows = frozenset(row.id for row in each.thresholds if row.headline)
     return MetricOfSignal(
         each.name, each.alert, each.help, each.segment, each.labels, each.headline, bool(each.thresholds), headline_rows

@@ -30,6 +30,9 @@ _CHECK_BYTES: Final = 4
 BARS: Final = "bars"
 """Stands where a batch's stream would, if its payloads are claims and blocks."""
 
+BAD_BLOCK: Final = "bad_block"
+"""The reason with which a payload is refused that is neither."""
+
 
 class BlockError(Exception):
     """The bytes are no block, or one of another version; the message says what to do."""

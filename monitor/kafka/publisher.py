@@ -31,6 +31,8 @@ _REQUEST_SECONDS: Final = 30.0
 """A broker that has not answered a request by then is taken for gone, and the request is repeated."""
 _BATCH_BYTES: Final = 256 << 10
 _LOOK_SECONDS: Final = 2.0
+MISSING_SECONDS: Final = 5.0
+"""A topic that brokers do not know after so long is missing; until then they may be making it."""
 _KEYS_REMEMBERED: Final = 65_536
 
 
@@ -93,6 +95,7 @@ class Publisher:
         self._pending: deque[tuple[Any, int]] = deque()
         self._bytes = 0
         self._refused: BaseException | None = None
+        self._unknown_since: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -118,10 +121,11 @@ class Publisher:
             PublishTimeoutError: no broker answers.
             PublishError: there is no such topic and none may be made, or we may not write to it.
         """
+        asked_at = time.monotonic()
         try:
             return len(self._producer.partitions_for(topic))
         except KafkaTimeoutError as error:
-            raise self._unknown(topic, error) from error
+            raise self._unknown(topic, asked_at, error) from error
         except (KafkaError, ValueError) as error:
             raise PublishError(f"{topic}: {self._said(error)}") from error
 
@@ -152,12 +156,13 @@ class Publisher:
             self._make_room(size)
         if self._refused is not None:
             self._raise_refused()
+        asked_at = time.monotonic()
         try:
             future = self._producer.send(
                 topic, value, key=key, headers=list(headers), partition=partition, timestamp_ms=timestamp_ms
             )
         except KafkaTimeoutError as error:
-            raise self._unknown(topic, error) from error
+            raise self._unknown(topic, asked_at, error) from error
         except KafkaError as error:
             raise PublishError(f"{topic}: {self._said(error)}") from error
         except ValueError as error:  # a name that no topic can have
@@ -243,7 +248,7 @@ class Publisher:
         why = self._failures.reason()
         return PublishTimeoutError(f"{self._brokers}: {what}{f' ({why})' if why else ''}; they are still being sent")
 
-    def _unknown(self, topic: str, error: KafkaError) -> PublishError:
+    def _unknown(self, topic: str, asked_at: float, error: KafkaError) -> PublishError:
         """Why nothing is known of a topic: the brokers do not answer, or they have none of that name."""
         try:
             looking = KafkaAdminClient(
@@ -254,8 +259,9 @@ class Publisher:
             finally:
                 looking.close()
         except (KafkaError, OSError) as gone:
+            self._unknown_since.pop(topic, None)
             return PublishTimeoutError(f"{topic}: {self._said(gone)}")
-        if topic in there:
+        if topic in there or time.monotonic() - self._unknown_since.setdefault(topic, asked_at) < MISSING_SECONDS:
             return PublishTimeoutError(f"{topic}: {self._said(error)}")
         return PublishError(
             f"{topic}: {self._brokers} have no such topic, and make none by themselves; create it, for example by "

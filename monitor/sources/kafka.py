@@ -32,7 +32,7 @@ from kafka.structs import OffsetAndMetadata
 from monitor.kafka.connection import KafkaConnectionError, reason_of
 from monitor.sources.base import LINES_A_MESSAGE, PartitionState, RawBatch, Source, SourceError
 from monitor.sources.kafka_group import Membership
-from monitor.sources.kafka_lines import lines_of, wholes_of
+from monitor.sources.kafka_lines import count_of, lines_of, wholes_of
 from monitor.sources.kafka_topics import corrupt_at, mark_text, partition_name, stream_of
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ class KafkaSource(Source):
         self._connection, self._topics, self._group = connection, topics, group
         self._stream, self._start = stream, start
         self._payloads_of = lines_of if has_lines else wholes_of
+        self._count: Callable[[bytes | None], int] = count_of if has_lines else _one
         self._lose = lose
         self._claim, self._session_seconds, self._monotonic = claim, session_seconds, monotonic
         self._consumer: KafkaConsumer | None = None
@@ -247,7 +248,7 @@ class KafkaSource(Source):
             ends_at = self._monotonic() + within
             while self._commit is not None and not self._commit.is_done and self._monotonic() < ends_at:
                 time.sleep(_FETCH_WAIT_MS / 1_000)
-            self._consumer.close(autocommit=False, timeout_ms=_ms(within))
+            _close(self._consumer, within)
             for each in self._partitions.values():
                 self._lose(each.name)
         self._is_closed = True
@@ -547,8 +548,10 @@ class KafkaSource(Source):
     def _batch_of(self, each: _Partition, max_records: int) -> RawBatch | None:
         taken: list[ConsumerRecord] = []
         fetched, end = each.fetched, each.round_end or 0
-        while fetched and len(taken) < max_records and fetched[0].offset < end:
+        lines = 0
+        while fetched and lines < max_records and fetched[0].offset < end:
             taken.append(fetched.popleft())
+            lines += self._count(taken[-1].value)
         if not taken:
             return None
         self._done += len(taken)
@@ -595,6 +598,19 @@ def _asked(
     except KeyError as error:
         # The client does not ask for partitions that nobody leads, and then misses them.
         raise KafkaTimeoutError(f"nobody leads {_names(error.args)[0]}") from error
+
+
+def _close(consumer: KafkaConsumer, within: float) -> None:
+    """Close the client and its connections: it forgets those that have still something to send (kafka-python 3.0.12)."""
+    wires = [wire.transport for wire in list(consumer._client._manager._conns.values())]  # noqa: SLF001
+    consumer.close(autocommit=False, timeout_ms=_ms(within))
+    for wire in wires:
+        if wire is not None and wire._sock is not None:  # noqa: SLF001 - there is no other way
+            wire._sock.close()  # noqa: SLF001
+
+
+def _one(_: bytes | None) -> int:
+    return 1
 
 
 def _mend(consumer: KafkaConsumer) -> None:

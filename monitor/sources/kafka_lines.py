@@ -41,6 +41,11 @@ def lines_of(records: Sequence[ConsumerRecord]) -> tuple[list[int], list[bytes],
     return positions, _cut(payloads), empty
 
 
+def count_of(value: bytes | None) -> int:
+    """At most how many payloads a message holds."""
+    return 0 if value is None else value.count(_END) + 1
+
+
 def wholes_of(records: Sequence[ConsumerRecord]) -> tuple[list[int], list[bytes], int]:
     """The same where a message is one payload, whatever is in it, and however long."""
     full = [record for record in records if record.value is not None]

@@ -85,7 +85,7 @@ def ingested(events: int = 0, rejects: Sequence[RejectedEvent] = (), **more: Any
 
 
 def reject(reason: str = "not_json", raw: bytes = b"{", **more: Any) -> RejectedEvent:
-    told = {
+    told: dict[str, Any] = {
         "stream": "repo",
         "detail": "cut short",
         "source": "repo.ndjson",
