@@ -7,6 +7,7 @@ once more after a restart, at the same event times; what is in the log is there 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -30,8 +31,17 @@ COMMIT_EVERY_SECONDS: Final = 1.0
 """Wall time between two commits: so much at most is done again after a kill."""
 
 TRANSITIONS: Final = "transitions"
+COUNTS: Final = "counts"
+EVENTS, LATE, DOUBLED, REJECTED = "events", "late", "doubled", "rejected"
+"""What is counted of a stream, and goes on being counted after a restart."""
 _FEED: Final = "feed"
 _FEED_COLUMNS: Final[dict[str, pl.DataType]] = {"identity": pl.String(), "clock_us": pl.Int64()}
+_COUNT_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "stream": pl.String(),
+    "what": pl.String(),
+    "reason": pl.String(),  # of what was rejected; else empty
+    "count": pl.Int64(),
+}
 _TRANSITION_COLUMNS: Final[dict[str, pl.DataType]] = {"tick": pl.Int64(), "transition": pl.String()}
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +65,7 @@ class Journal(Sink):
 
     Attributes:
         clock_us: what time the story's clock had at the last commit; None if there was none.
+        counts: by (stream, what, reason) how many events there were, in this process and before it.
     """
 
     def __init__(
@@ -75,6 +86,7 @@ class Journal(Sink):
         self._committed_at = wall()
         self._is_failing = False
         self.clock_us: int | None = None
+        self.counts: Counter[tuple[str, str, str]] = Counter()
 
     def open(self) -> bool:
         """Give the pipeline what an earlier process left; whether there was anything.
@@ -96,11 +108,17 @@ class Journal(Sink):
                 f"{self._identity or 'a run on live sources or files'}: name another --state, or remove the folder"
             )
         self._pipeline.restore(Checkpoint(recovered.appends, recovered.states))
+        self.counts.update({(stream, what, why): count for stream, what, why, count in recovered.states[COUNTS].rows()})
         _log.info("going on from the state that was left", folder=str(self._folder), commits=recovered.commits)
         return True
 
     def ingested(self, what: Ingested) -> None:
-        """Positions and open events are the pipeline's own."""
+        """Count; positions and open events are the pipeline's own."""
+        for name, count in ((EVENTS, what.events), (LATE, what.late), (DOUBLED, what.doubles)):
+            if count:
+                self.counts[what.stream, name, ""] += count
+        for reject in what.rejects:
+            self.counts[reject.stream, REJECTED, reject.reason] += 1
 
     def wrote(self, output: Output) -> None:
         """Keep the transitions."""
@@ -126,9 +144,11 @@ class Journal(Sink):
         for name, frame in found.appends.items():
             self._keep(name, frame)
         feed = pl.DataFrame([(self._identity, clock_us)], schema=_FEED_COLUMNS, orient="row")
-        states = {
-            name: frame for name, frame in (found.states | {_FEED: feed}).items() if not self._is_written(name, frame)
-        }
+        counts = pl.DataFrame(
+            [(*key, n) for key, n in sorted(self.counts.items())], schema=_COUNT_COLUMNS, orient="row"
+        )
+        whole = found.states | {_FEED: feed, COUNTS: counts}
+        states = {name: frame for name, frame in whole.items() if not self._is_written(name, frame)}
         if not states and not self._pending:
             return True
         try:

@@ -19,10 +19,11 @@ from structlog.testing import capture_logs
 from monitor.calendar import MarketCalendar
 from monitor.engine import barlog_file
 from monitor.engine.barlog import BarLog, BarLogError
-from monitor.journal import COMMIT_EVERY_SECONDS, TRANSITIONS, Journal, StateError
+from monitor.journal import COMMIT_EVERY_SECONDS, EVENTS, TRANSITIONS, Journal, StateError
 from monitor.pipeline import Pipeline
 from monitor.results import Transition
 from monitor.signals import CATALOGUE
+from monitor.sinks.prometheus import PrometheusSink
 from monitor.sources.base import RawBatch
 from monitor.sources.scenario.story import STORY_START_US
 from tests.restart.feed import END_US, events
@@ -59,7 +60,10 @@ class Run:
             ]
             if some:
                 offsets = [offset for offset, *_ in some]
-                self.pipeline.ingest(RawBatch("test", some[0][1], name, offsets, [raw for *_, raw in some]))
+                for what in self.pipeline.ingest(
+                    RawBatch("test", some[0][1], name, offsets, [raw for *_, raw in some])
+                ):
+                    self.journal.ingested(what)
         if piece == BATCHES - 1:
             self.pipeline.finish()
         for output in self.pipeline.advance():
@@ -99,6 +103,22 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     run = play(folder)
     assert len(run.transitions) > 10
     return folder, run
+
+
+def test_what_is_counted_is_counted_once_over_kills(tmp_path: Path, unbroken: tuple[Path, Run]) -> None:
+    """What came after the last commit is read again, and its first counting is forgotten with the process."""
+    for piece in range(BATCHES):
+        for commit in (False, True):
+            run = Run(tmp_path)
+            run.take_in(piece, commit=commit)
+            run.journal.close()
+    _, whole = unbroken
+    assert run.journal.counts == whole.journal.counts
+    assert sum(run.journal.counts[stream, EVENTS, ""] for stream in ("repo", "reference")) > 0
+    text = PrometheusSink([], "test")
+    text.go_on(run.journal.counts)
+    exported = text.registry.get_sample_value("monitor_events_total", {"stream": "repo"})
+    assert exported == run.journal.counts["repo", EVENTS, ""]
 
 
 def test_a_new_process_goes_on_where_the_old_one_stopped(tmp_path: Path, unbroken: tuple[Path, Run]) -> None:

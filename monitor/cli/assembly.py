@@ -93,6 +93,8 @@ def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assemb
     pipeline = Pipeline(signals, calendar, begin=begin, is_durable=settings.run.state is not None)
     journal = _journal(settings, story, pipeline, calendar, prometheus, closing)
     goes_on = journal is not None and journal.open()
+    if journal is not None:
+        prometheus.go_on(journal.counts)
     clock = story.clock(journal.clock_us if journal else None) if story else None
     if story and clock:
         feeds = [Feed(story.name, story.kind, partial(story.make, clock))]

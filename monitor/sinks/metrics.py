@@ -69,7 +69,9 @@ REGIME_CAPPED: Final = Family(
     "market_stress_regime_capped", "gauge", "1 if it were a crisis, were there enough that shows it."
 )
 
-EVENTS: Final = Family("monitor_events", "counter", "Events that met their contract.", ("stream",))
+EVENTS: Final = Family(
+    "monitor_events", "counter", "Events that met their contract; goes on after a restart with its state.", ("stream",)
+)
 REJECTED: Final = Family("monitor_events_rejected", "counter", "Events refused.", ("stream", "reason"))
 LATE: Final = Family("monitor_events_late", "counter", "Events too late to count.", ("stream",))
 DOUBLED: Final = Family(

@@ -19,7 +19,7 @@ from monitor.sinks import metrics
 from monitor.sinks.base import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from monitor.results import Ingested, Output, ThresholdInForce
@@ -147,6 +147,15 @@ class PrometheusSink(Sink):
             newest = max(what.last_event_us, self._last_event_us.get(what.stream, what.last_event_us))
             self._last_event_us[what.stream] = newest
             self._last_event.labels(what.stream).set(newest / MICROSECONDS_PER_SECOND)
+
+    def go_on(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """Count on from what an earlier process counted: by (stream, what, reason of a reject)."""
+        of = {"events": self._events, "late": self._late, "doubled": self._doubles}
+        for (stream, what, reason), count in counts.items():
+            if what in of:
+                of[what].labels(stream).inc(count)
+            else:
+                self._rejected.labels(stream, reason).inc(count)
 
     def wrote(self, output: Output) -> None:
         """Take in steps; the next scrape shows them all."""

@@ -601,7 +601,7 @@ def _asked(
 
 
 def _close(consumer: KafkaConsumer, within: float) -> None:
-    """Close the client and its connections: it forgets those that have still something to send (kafka-python 3.0.12)."""
+    """Close the client, and the connections that it leaves open: those with something to send (kafka-python 3.0.12)."""
     wires = [wire.transport for wire in list(consumer._client._manager._conns.values())]  # noqa: SLF001
     consumer.close(autocommit=False, timeout_ms=_ms(within))
     for wire in wires:

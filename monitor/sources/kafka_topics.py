@@ -51,7 +51,7 @@ class Topics:
     @property
     def whole_pattern(self) -> str:
         """The regular expression for a client that looks for it at the beginning of a name."""
-        return f"(?:{self.pattern})$"
+        return rf"(?!__)(?:{self.pattern})$(?<!{re.escape(REJECTS_SUFFIX)})"
 
     @property
     def text(self) -> str:

@@ -259,6 +259,9 @@ class BarWriter:
         topic: where.
         count: how many partitions it has.
         wall: a monotonic clock in seconds.
+
+    Raises:
+        KafkaConnectionError: no broker can be reached.
     """
 
     def __init__(self, topic: BarTopic, count: int, wall: Callable[[], float]) -> None:
@@ -266,9 +269,13 @@ class BarWriter:
         self._publisher = Publisher(
             topic.connection, linger_ms=0, wait_seconds=1.0, delivery_seconds=NEVER_GIVEN_UP_SECONDS
         )
-        self._looking = KafkaConsumer(
-            **topic.connection.client_options(), bootstrap_timeout_ms=_ANSWER_MS, metrics_enabled=False
-        )
+        try:
+            self._looking = KafkaConsumer(
+                **topic.connection.client_options(), bootstrap_timeout_ms=_ANSWER_MS, metrics_enabled=False
+            )
+        except (KafkaError, OSError) as error:
+            self._publisher.close(0.0)
+            raise KafkaConnectionError(f"{topic.name}: {reason_of(error)}") from error
         self._places = [TopicPartition(topic.name, number) for number in range(count)]
         self._ends: dict[TopicPartition, int] = {}
         self._looked_at = -LOOK_SECONDS

@@ -23,7 +23,7 @@ Read = dict[str, list[tuple[int, bytes]]]
 
 
 class QuickConnection(KafkaConnection):
-    """Asks for metadata a second time without the library's pause of 100 ms, so that a thousand sources open quickly."""
+    """Asks for metadata again without the library's pause of 100 ms, so that hundreds of sources open quickly."""
 
     def client_options(self, failures: Any = None) -> dict[str, Any]:
         options = super().client_options(failures)

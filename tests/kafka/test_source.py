@@ -18,7 +18,17 @@ from monitor.sources.kafka_topics import DEFAULT_TOPICS, stream_of
 from monitor.streams import STREAMS
 from tests.kafka.broker import Broker, admin, create_topic
 from tests.kafka.messages import plain
-from tests.kafka.reading import by_partition, fill, is_caught_up, numbered, poll_for, poll_until, producing, reading, take
+from tests.kafka.reading import (
+    by_partition,
+    fill,
+    is_caught_up,
+    numbered,
+    poll_for,
+    poll_until,
+    producing,
+    reading,
+    take,
+)
 
 
 def payloads(batches: Sequence[RawBatch]) -> list[bytes]:
@@ -129,7 +139,10 @@ def test_the_stream_is_that_of_the_topic_or_of_the_settings(broker: Broker, topi
     fill(broker.bootstrap, topic, {0: [b"of another"]})
     with reading(broker.bootstrap, default, topic) as source:
         read = poll_until(source, lambda read: read and is_caught_up(source))
-        assert {batch.partition: batch.stream for batch in read} == {f"{default}/0": stream_of(default), f"{topic}/0": None}
+        assert {batch.partition: batch.stream for batch in read} == {
+            f"{default}/0": stream_of(default),
+            f"{topic}/0": None,
+        }
     assert stream_of(default) in STREAMS
     with reading(broker.bootstrap, topic, stream="cds") as source:
         assert [batch.stream for batch in take(source, 1)] == ["cds"]
@@ -205,6 +218,7 @@ def test_a_cut_without_anything_behind_is_one_that_was_there(broker: Broker, top
     message n and has nothing behind has all before n. Without rounds a later one of one partition may come first.
     """
     count = 400
+
     def write() -> None:
         with producing(broker.bootstrap) as append:
             for n in range(count):

@@ -66,7 +66,7 @@ market_segment_blind{segment="repo"} 0.0
 # HELP market_signal_threshold The thresholds in force on today's value date, in the signal's unit.
 # TYPE market_signal_threshold gauge
 market_signal_threshold{edge="enter",level="warning",row="benchmark",signal="repo_tail_bp"} 40.0
-# HELP monitor_events_total Events that met their contract.
+# HELP monitor_events_total Events that met their contract; goes on after a restart with its state.
 # TYPE monitor_events_total counter
 monitor_events_total{stream="repo"} 3.0
 # HELP monitor_events_rejected_total Events refused.
