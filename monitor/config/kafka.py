@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, SecretStr, model_validator
+from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_validator
 
 from monitor.config.section import Section
 from monitor.kafka.connection import KafkaConnection, brokers_of
@@ -69,6 +71,27 @@ class KafkaSourceSettings(Section):
         description="Stage bars: partitions of a process that gives no sign for so long go to others.",
     )
     silence_seconds: float | None = Field(None, gt=0, description="Silence for so long means it is connected anew.")
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _a_start(cls, start: object) -> object:
+        if isinstance(start, str) and start not in ("earliest", "latest"):
+            try:
+                start = datetime.fromisoformat(start)
+            except ValueError as error:
+                raise ValueError(f"{start!r} is neither earliest nor latest, nor a moment") from error
+        if isinstance(start, datetime) and start.tzinfo is None:
+            raise ValueError("a moment has its zone: 2026-06-12T08:29:00-04:00")
+        return start
+
+    @field_validator("pattern")
+    @classmethod
+    def _a_pattern(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        return pattern
 
     @model_validator(mode="after")
     def _one_way(self) -> KafkaSourceSettings:

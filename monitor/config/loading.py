@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from monitor.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 
+SECRETS = ("password", "key_password")
+"""Settings of [kafka] that no file holds."""
+
 
 class ConfigError(Exception):
     """The settings are wrong; the message says where and what."""
@@ -42,6 +45,15 @@ def load(path: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
         from_file = tomllib.loads(text + "\n")  # so that what is wrong in the last line is told with its number
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+    for secret in SECRETS:
+        if secret in from_file.get("kafka", {}):
+            where = _where(["kafka", secret], {}, path, text)
+            variable = f"{ENV_PREFIX}KAFKA{ENV_DELIMITER}{secret.upper()}"
+            raise ConfigError(
+                f"{where}kafka.{secret}: a secret does not stand in a file that is copied and shown: set {variable}, "
+                f"or kafka.{secret}_file"
+            )
 
     class Loaded(Settings):
         @classmethod
@@ -79,7 +91,7 @@ def _sentence(
     """One wrong setting: where it stands, what it is called, what is wrong with it."""
     said = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such setting")
     keys = [str(part) for part in location]
-    if keys[:1] == ["sources"] and len(keys) > 3:
+    if keys[:1] == ["sources"] and len(keys) > 2:
         del keys[2]  # pydantic names the kind of source there, by which it chose what is wanted
     # A check of several settings together names its setting in its own words.
     named = re.match(r"(thresholds\.[^:]+):", said)
