@@ -361,7 +361,10 @@ class TestWhatIsRun:
             ("[scenario]\nspeed = 0", "FILE, line 2: scenario.speed: Input should be greater than 0"),
             ("[scenario]\nspeed = inf", "FILE, line 2: scenario.speed: Input should be a finite number"),
             ("[run]\nplays = 'film'", "FILE, line 2: run.plays: Input should be 'scenario' or 'history'"),
-            ("[sources.x]\nkind = 'fax'\npath = 'a'", "FILE, line 2: sources.x.kind: Input should be 'file'"),
+            (
+                "[sources.x]\nkind = 'fax'\npath = 'a'",
+                "FILE, line 2: sources.x.kind: Input should be one of 'file', 'kafka'",
+            ),
             ("[sources.x]\nkind = 'file'", "FILE, line 1: sources.x.path: Field required"),
             ("[sources.x]\nkind = 'file'\npath = 'a'\nstream = 'gold'", "FILE, line 4: sources.x.stream: Input"),
             ("[supervisor]\nqueued_records = 0", "FILE, line 2: supervisor.queued_records: Input should be"),

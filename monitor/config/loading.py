@@ -91,6 +91,10 @@ def _sentence(
     """One wrong setting: where it stands, what it is called, what is wrong with it."""
     said = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such setting")
     keys = [str(part) for part in location]
+    kinds = re.match(r"Input tag '.*' found using '(\w+)' does not match any of the expected tags: (.*)", said)
+    if kinds:
+        keys.append(kinds[1])
+        said = f"Input should be one of {kinds[2]}"
     if keys[:1] == ["sources"] and len(keys) > 2:
         del keys[2]  # pydantic names the kind of source there, by which it chose what is wanted
     # A check of several settings together names its setting in its own words.
