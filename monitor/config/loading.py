@@ -95,7 +95,7 @@ def _sentence(
     if kinds:
         keys.append(kinds[1])
         said = f"Input should be one of {kinds[2]}"
-    if keys[:1] == ["sources"] and len(keys) > 2:
+    elif keys[:1] == ["sources"] and len(keys) > 2:
         del keys[2]  # pydantic names the kind of source there, by which it chose what is wanted
     # A check of several settings together names its setting in its own words.
     named = re.match(r"(thresholds\.[^:]+):", said)
