@@ -19,7 +19,7 @@ from monitor.engine.retention import IDS
 from monitor.streams import STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from monitor.alerts.evaluator import Evaluator
     from monitor.daily import DailyValues
@@ -42,6 +42,7 @@ PARTITION_COLUMNS: Final[dict[str, pl.DataType]] = {
     "watermark_us": pl.Int64(),
     "is_held": pl.Boolean(),  # ticks wait for it
     "generation": pl.Int64(),  # of the owner that seals it in another process; null: it is sealed here
+    "is_behind": pl.Boolean(),  # ticks wait for what its owner, in another process, has still to say
 }
 _FACT_COLUMNS: Final[dict[str, pl.DataType]] = {"ran": pl.Int64(), "newest_us": pl.Int64()}
 _LADDER_COLUMNS: Final[dict[str, pl.DataType]] = {"stream": pl.String(), "until": pl.Int64()}
@@ -74,17 +75,25 @@ class Facts:
         ran: the newest tick that was run.
         newest_us: the newest event time.
         releases: (partition, next position, newest tick run) of partitions released since the last checkpoint.
+        behind: the partitions that are sealed in other processes, and of which something older may still come.
     """
 
     ran: int
     newest_us: int | None
     releases: Sequence[tuple[str, int, int]] = field(default_factory=tuple)
+    behind: Collection[str] = field(default_factory=frozenset)
 
 
 def gather(store: TierStore, evaluator: Evaluator, index: StressIndex, daily: DailyValues, facts: Facts) -> Checkpoint:
     """The state of all stages; of appends, what came since the last time."""
     partitions = store.partitions.values()
-    rows = [(p.name, p.next_position, p.oldest_open, p.watermark.value_us, p.is_held, p.generation) for p in partitions]
+    rows = [
+        (
+            p.name, p.next_position, p.oldest_open, p.watermark.value_us, p.is_held, p.generation,
+            p.name in facts.behind,
+        )
+        for p in partitions
+    ]  # fmt: skip
     ids = [
         sealer.take_new_ids().select(partition=pl.lit(p.name), stream=pl.lit(stream), id="id", offset="offset")
         for p in partitions
@@ -137,7 +146,8 @@ def put_back(
     index.restore(_of(_INDEX, states))
     daily.restore(found.appends, states)
     ran, newest_us = states[FACTS].row(0)
-    return Facts(ran, newest_us)
+    behind = states[PARTITIONS].filter(c("is_behind"))["partition"]
+    return Facts(ran, newest_us, behind=frozenset(behind))
 
 
 def _of(stage: str, states: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:

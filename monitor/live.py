@@ -30,6 +30,7 @@ _WAIT_SECONDS: Final = 0.05
 _RECORDS_A_TURN: Final = 100_000
 """So many records are taken in before time is looked at again."""
 _ARRIVALS_REMEMBERED: Final = 10_000
+_ASLEEP_SECONDS: Final = 5.0
 _MOMENT_SECONDS: Final = 3.0
 """A partition that is behind for so long is not on its way, but catching up."""
 
@@ -109,10 +110,13 @@ class LiveRun:
         return self._clock is None or self._clock.has_begun
 
     def _play(self, stop: threading.Event) -> None:
-        advanced_at = time.monotonic()
+        advanced_at = looked_at = time.monotonic()
         while not stop.is_set():
             # Time is read first: every event up to it is in before the tick that it makes possible.
             now_us = self._now_us()
+            slept, looked_at = time.monotonic() - looked_at >= _ASLEEP_SECONDS, time.monotonic()
+            if slept and self._clock is None and now_us is not None:
+                self._pipeline.woke(now_us)  # the process was stopped for a while, or its machine slept
             is_all_taken = self._take_all(stop)
             # A story waits until all that is due is in. A live feed may bring more than can be taken in, for hours:
             # ticks run nevertheless, as far as what is in lets them.

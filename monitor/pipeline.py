@@ -148,6 +148,8 @@ class Pipeline:
                 self._store.partition(each.partition).generation = each.generation
                 # Whatever the group shares out is waited for until its owner says how it stands.
                 unclaimed = {name for name in each.among if name not in self._fence.generations}
+                for name in unclaimed:
+                    self._store.partition(name)  # so that a restart knows of it
                 self._behind_elsewhere |= unclaimed | {each.partition}
                 continue
             self._behind_elsewhere.discard(each.partition)
@@ -168,6 +170,12 @@ class Pipeline:
         """Of these partitions, the event time that the foremost has reached with quotes or trades; -2**62 if none."""
         known = (self._store.partitions.get(name) for name in partitions)
         return max((each.watermark.value_us for each in known if each is not None), default=NEVER_US)
+
+    def woke(self, now_us: int) -> None:
+        """Nobody has looked for a while, so nobody has seen that nothing came: idleness is counted from now on."""
+        self._asked_us = None
+        for partition in self._store.partitions.values():
+            partition.arrived_us = now_us
 
     def end(self, partitions: Iterable[str]) -> None:
         """Nothing more will come from these partitions: ticks do not wait for them."""
@@ -284,7 +292,7 @@ class Pipeline:
         """All that a new process needs to go on from here; the rows that tiers got since this was last asked."""
         # What a watermark has passed must be among the bars: read again, it would be too late.
         self._store.seal()
-        facts = Facts(self._ran, self._newest_us, self._releases)
+        facts = Facts(self._ran, self._newest_us, self._releases, frozenset(self._behind_elsewhere))
         self._releases = []
         return gather(self._store, self._evaluator, self._index, self._daily, facts)
 
@@ -292,6 +300,7 @@ class Pipeline:
         """Go on from what an earlier process left: `checkpoint`s, put together."""
         facts = put_back(recovered, self._store, self._evaluator, self._index, self._daily)
         self._ran, self._newest_us = facts.ran, facts.newest_us
+        self._behind_elsewhere = set(facts.behind)
         owned = {name: each.generation for name, each in self._store.partitions.items()}
         self._fence = Fence({name: generation for name, generation in owned.items() if generation is not None})
 

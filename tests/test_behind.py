@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.pipeline import BEHIND_RELEASE_US, IDLE_RELEASE_US, Pipeline
+from monitor.results import Output
 from monitor.sources.base import RawBatch
 from tests.signals.events import CALENDAR, S
 from tests.signals.market_logs import logs
@@ -126,6 +127,24 @@ def test_while_nothing_comes_at_all_it_is_waited_for_for_ever(case: Case) -> Non
     assert (case.advance() or 0) >= 98
 
 
+def test_a_sleep_of_the_machine_is_no_silence_of_a_partition() -> None:
+    """Nobody has seen that nothing came: what came meanwhile is still to be taken."""
+    case = Case("quote")
+    case.bring("slow", range(31))
+    case.bring("fast", range(31))
+    case.advance()
+    case.now_us = 3_600 * S
+    case.pipeline.woke(case.now_us)
+    case.bring("fast", range(31, 101))
+    assert case.advance() == 28, "the slow one is waited for"
+    case.bring("slow", range(31, 101))
+    assert case.late == 0
+    assert (case.advance() or 0) >= 98
+    case.now_us += IDLE_RELEASE_US
+    case.bring("fast", range(101, 111))
+    assert case.advance() == 108, "its time is counted from when somebody looked again"
+
+
 def test_what_comes_while_it_is_behind_begins_its_minute_anew(case: Case) -> None:
     case.bring("slow", range(31))
     case.bring("fast", range(1))
@@ -201,7 +220,7 @@ def test_dense_partitions_in_any_interleaving_are_one_replay(turns: list[tuple[s
             read[name] += len(some)
 
     pipeline, whole = Pipeline(SIGNALS, CALENDAR), Pipeline(SIGNALS, CALENDAR)
-    outputs = []
+    outputs: list[Output] = []
     for turn, (name, count) in enumerate([*turns, ("a", 150), ("b", 150), ("c", 150)]):
         now_us = turn * S if has_clock else None
         bring(pipeline, name, count, read, now_us)

@@ -40,7 +40,7 @@ class Owned:
         self._bars: dict[str, list[pl.DataFrame]] = {}
         self._prints: dict[str, list[pl.DataFrame]] = {}
         self._suspects: Counter[str] = Counter()
-        self._told = Standing()
+        self._told: Standing | None = None
 
     def restore(self, blocks: Sequence[Block]) -> None:
         """Go on where the last of these blocks ends.
@@ -51,7 +51,6 @@ class Owned:
         if not blocks:
             return
         last = blocks[-1]
-        self._told = last.standing
         stands = last.standing
         self.partition.restore(
             stands.next_position, stands.oldest_open, stands.watermark_us, is_held=stands.is_held
@@ -87,7 +86,11 @@ class Owned:
         return sum(frame.height for frames in self._bars.values() for frame in frames)
 
     def take_block(self) -> Block | None:
-        """What was sealed since this was last asked, and how the partition stands now; None if nothing has changed."""
+        """What was sealed since this was last asked, and how the partition stands now; None if nothing has changed.
+
+        The first is never None: whoever reads waits for a partition that was claimed until its owner says how it
+        stands, also where nothing has changed since the last owner, or nothing has ever come.
+        """
         stands = self.standing
         if stands == self._told and not self._bars and not self._prints:
             return None

@@ -70,6 +70,7 @@ class PartitionState:
         is_behind: whether something that was there when the newest round began was not handed over yet, or may be.
         lost: how many records were gone before they could be read.
         empty: how many records had no content.
+        generation: of the group that shares the partitions out, when this one was ours; None: they are not shared.
     """
 
     position: int
@@ -78,6 +79,7 @@ class PartitionState:
     is_behind: bool
     lost: int = 0
     empty: int = 0
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,10 @@ STALL_SECONDS: Final = 2.0
 """A round that brings nothing for so long is given up: the leader of a partition may be gone, and others go on."""
 IDLE_ROUND_SECONDS: Final = 0.5
 """The same while nothing comes: then it shows whether the brokers are still there."""
+POLL_SECONDS: Final = 60.0
+"""A member of a group that does not poll for so long is none any more, and holds up no rebalance."""
+OUTSIDE_SECONDS: Final = 90.0
+"""So long at most a rebalance may take; then the source is connected anew."""
 DISCOVER_SECONDS: Final = 5.0
 """From one look for new topics and partitions to the next."""
 CLOSE_SECONDS: Final = 1.0
@@ -103,7 +107,9 @@ class _Partition:
 
     def state(self) -> PartitionState:
         """As others are told."""
-        return PartitionState(self.next_position, self.offset, self.end, self.is_behind, self.lost, self.empty)
+        return PartitionState(
+            self.next_position, self.offset, self.end, self.is_behind, self.lost, self.empty, self.generation
+        )
 
 
 class KafkaSource(Source):
@@ -270,6 +276,7 @@ class KafkaSource(Source):
             options |= {
                 "session_timeout_ms": int(self._session_seconds * 1_000),
                 "heartbeat_interval_ms": int(self._session_seconds * 1_000 / 5),
+                "max_poll_interval_ms": _ms(max(POLL_SECONDS, self._session_seconds)),
             }
         return options
 
@@ -335,6 +342,9 @@ class KafkaSource(Source):
         consumer, claim = self._opened, self._claim
         if claim is None:
             return
+        outside = membership.outside_seconds(self._monotonic())
+        if outside >= OUTSIDE_SECONDS:
+            raise SourceError(f"{self._group}: not let into the group for {outside:.0f} s")
         for change in membership.changes():
             if not change.is_ours:
                 for tp in change.partitions:

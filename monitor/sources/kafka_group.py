@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafka import ConsumerRebalanceListener
+from kafka.structs import MemberState
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,6 +51,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # the client 
     def __init__(self, consumer: KafkaConsumer, topics: Topics) -> None:
         self._consumer = consumer
         self._changes: deque[Change] = deque()
+        self._outside_since: float | None = None
+        # A leader that does not know the partitions yet shares out nothing, and joins again at once: from that it
+        # does not always come back (kafka-python 3.0.12).
+        consumer.topics()
         if topics.pattern is None:
             consumer.subscribe(topics=list(topics.names), listener=self)
         else:
@@ -58,6 +63,15 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # the client 
     def changes(self) -> list[Change]:
         """What the group gave and took since this was last asked, in order."""
         return [self._changes.popleft() for _ in range(len(self._changes))]
+
+    def outside_seconds(self, now: float) -> float:
+        """For how long we have not been in the group, by a monotonic clock in seconds; 0 while we are."""
+        if self._consumer.group_metadata().state is MemberState.STABLE:
+            self._outside_since = None
+            return 0.0
+        if self._outside_since is None:
+            self._outside_since = now
+        return now - self._outside_since
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """The group gave these."""

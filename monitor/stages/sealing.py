@@ -24,7 +24,7 @@ from monitor.stages.bar_topic import Claimed
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.engine.block import Block
     from monitor.results import Ingested
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 WRITE_EVERY_SECONDS: Final = 0.25
 IDLE_RELEASE_SECONDS: Final = 10.0
 """A partition of ours that brought nothing for so long, and is not behind, holds ticks back no longer."""
+MOST_UNSEEN_SECONDS: Final = 1.0
+"""From one look to the next no more than this counts as idle time: a process that was stopped for a while, or whose
+machine slept, has not seen that nothing came."""
 FLUSH_SECONDS: Final = 1.0
 BARS_A_BLOCK: Final = 10_000
 """So many bars are written before more is taken in: a message stays well below what brokers take."""
@@ -53,6 +56,7 @@ class SealingRun:
         writer: writes the bars; closed by the caller.
         sinks: told of what comes in, and how far it is sealed; closed by the caller.
         gauges: told how the partitions stand.
+        monotonic: a clock in seconds.
     """
 
     def __init__(
@@ -62,12 +66,14 @@ class SealingRun:
         writer: BarWriter,
         sinks: Sequence[Sink],
         gauges: PartitionGauges,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._supervisor, self._claims, self._writer = supervisor, claims, writer
-        self._sinks, self._watch = sinks, PartitionWatch(gauges)
+        self._sinks, self._watch, self._monotonic = sinks, PartitionWatch(gauges), monotonic
         self._intake = Intake()
         self._owned: dict[str, Owned] = {}
-        self._heard_at: dict[str, float] = {}
+        self._idle_seconds: dict[str, float] = {}
+        self._heard: set[str] = set()
         self._unwritten: deque[Block] = deque()
         self._is_flushed = True
         self._wrote_at = 0.0
@@ -91,7 +97,7 @@ class SealingRun:
                 self._turn()
         finally:
             self._not_ready = "the monitor is stopping"
-        self._write(self._supervisor.behind())
+        self._write()
 
     def _turn(self) -> None:
         taken = 0
@@ -104,8 +110,8 @@ class SealingRun:
                     break
                 self._take_in(arrival)
                 taken += len(arrival.batch)
-        if not self._is_flushed or time.monotonic() - self._wrote_at >= WRITE_EVERY_SECONDS:
-            self._write(self._supervisor.behind())
+        if not self._is_flushed or self._monotonic() - self._wrote_at >= WRITE_EVERY_SECONDS:
+            self._write()
 
     def _adopt(self) -> None:
         """Take on the partitions that were claimed, each as its earlier owners left it, and let go of lost ones."""
@@ -116,7 +122,7 @@ class SealingRun:
                 owned = Owned(change.partition, change.generation)
                 owned.restore(change.blocks)
                 self._owned[change.partition] = owned
-                self._heard_at[change.partition] = time.monotonic()
+                self._idle_seconds[change.partition] = 0.0
                 self._writer.began(change)
 
     def _take_in(self, arrival: Arrival) -> None:
@@ -124,7 +130,7 @@ class SealingRun:
         owned = self._owned.get(batch.partition)
         if owned is None or owned.generation != batch.generation:
             return  # it was ours when it was fetched; whoever owns it now reads it again
-        self._heard_at[batch.partition] = time.monotonic()
+        self._heard.add(batch.partition)
         self._watch.arrived(batch.partition, _wall_us())
         for what in self._intake.take_in(batch, owned.partition, owned.push):
             self._tell(what)
@@ -135,15 +141,34 @@ class SealingRun:
         for sink in self._sinks:
             sink.ingested(what)
 
-    def _write(self, behind: Collection[str]) -> None:
+    def _behind(self) -> set[str]:
+        """The partitions of ours of which something may still come that was there before anything that was taken.
+
+        One that was claimed is behind until its source says of this very claim how it stands: what it said last may be
+        of an earlier time that the partition was ours.
+        """
+        # In this order: what is handed over after the source said how it stands is found among what waits.
+        states = self._supervisor.partitions()
+        behind = set(self._supervisor.behind())
+        for name, owned in self._owned.items():
+            state = states.get(name)
+            if state is None or state.generation != owned.generation or state.is_behind:
+                behind.add(name)
+        return behind
+
+    def _write(self) -> None:
         """Write what was sealed, wait until it is safe, and then say so to the sources."""
-        self._wrote_at = time.monotonic()
+        behind = self._behind()
+        now = self._monotonic()
+        passed, self._wrote_at = min(MOST_UNSEEN_SECONDS, now - self._wrote_at), now
         for name, owned in self._owned.items():
             owned.is_behind = name in behind
-            is_idle = time.monotonic() - self._heard_at[name] >= IDLE_RELEASE_SECONDS
+            self._idle_seconds[name] = 0.0 if name in self._heard else self._idle_seconds[name] + passed
+            is_idle = self._idle_seconds[name] >= IDLE_RELEASE_SECONDS
             if is_idle and owned.partition.is_held and not owned.is_behind:
                 owned.release()
             self._write_block(owned)
+        self._heard.clear()
         self._is_flushed = self._send() and self._writer.flush(FLUSH_SECONDS)
         if self._is_flushed:
             self._supervisor.keep(self._marks())

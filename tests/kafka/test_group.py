@@ -72,6 +72,7 @@ class Member:
 
     def die(self) -> None:
         """Say nothing more to the broker, as a process that was killed."""
+        assert self.source._consumer is not None
         self.source._consumer._client._net.stop(1_000)
 
 
@@ -193,6 +194,23 @@ def test_members_that_come_and_go_all_the_time_break_nobody(group: Group) -> Non
             until = time.monotonic() + 0.1 * turn
             group.until(lambda until=until: time.monotonic() >= until, size=4)  # type: ignore[misc]
         assert group.read_all(1_200) == written
+
+
+def test_what_is_taken_between_two_questions_about_it_is_no_error(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's own thread takes a partition before the source is told."""
+    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", 10)
+    member = group.join("a")
+    with many(group, 0, 100):
+        group.until(lambda: group.ledger.count > 20, size=3)
+    assert member.source._consumer is not None
+    member.source._consumer._subscription.assign_from_subscribed([])
+    for tp in list(member.source._partitions):
+        assert member.source._of_ours(member.source._consumer.position, tp, 100) is None
+    for _ in range(60):
+        member.poll(20)
+    assert group.ledger.count > 40, "what was in hand is still handed over"
 
 
 def test_what_the_claim_says_is_where_it_goes_on(group: Group) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
-from kafka import KafkaConsumer, TopicPartition, codec
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition, codec
 
 from monitor.sources import kafka as kafka_module
 from monitor.sources.base import LINES_A_MESSAGE, Mark, RawBatch
@@ -211,6 +211,22 @@ def test_tombstones_are_counted_and_hold_nothing_up(broker: Broker, topic: str) 
         poll_until(source, lambda _: is_caught_up(source))
         state = source.partitions()[f"{topic}/0"]
     assert (state.offset, state.empty, state.lost) == (5, 3, 0)
+
+
+def test_the_end_of_a_transaction_is_no_message_and_holds_nothing_up(broker: Broker, topic: str) -> None:
+    """Nor what the log ends with otherwise: it has an offset that nobody will ever hand over."""
+    with reading(broker.bootstrap, topic) as source:
+        producer = KafkaProducer(
+            **plain(broker.bootstrap).client_options(), transactional_id=a_name(), bootstrap_timeout_ms=20_000
+        )
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"1", partition=0)
+        producer.commit_transaction()
+        producer.close(timeout=1)
+        assert by_partition(take(source, 1)) == {f"{topic}/0": [(0, b"1")]}
+        poll_until(source, lambda _: is_caught_up(source) and source.partitions()[f"{topic}/0"].end == 2, seconds=5)
+        assert source.lag() == 0
 
 
 def test_a_cut_without_anything_behind_is_one_that_was_there(broker: Broker, topic: str) -> None:

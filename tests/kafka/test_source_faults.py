@@ -13,6 +13,7 @@ from random import Random
 import pytest
 import structlog
 from kafka import TopicPartition
+from kafka.errors import OffsetOutOfRangeError
 from structlog.typing import EventDict
 
 from monitor.sources import kafka as kafka_module
@@ -131,7 +132,7 @@ def test_messages_that_expired_beyond_what_is_in_hand_do_not_take_it_along(broke
         assert each.fetched_to == 30
         fill(broker.bootstrap, topic, {0: numbered(10, 30)})
         delete_before(broker, topic, 35)
-        error = kafka_module.OffsetOutOfRangeError({TopicPartition(topic, 0): 30})
+        error = OffsetOutOfRangeError({TopicPartition(topic, 0): 30})
         source._go_on_after(error)
         batches += poll_until(source, lambda _: source.partitions()[f"{topic}/0"].offset == 40, size=3)
         assert source.partitions()[f"{topic}/0"].lost == 5
@@ -226,7 +227,48 @@ def flip(path: Path, within: bytes) -> None:
     path.write_bytes(content)
 
 
+def test_no_partition_is_paused_while_the_client_has_still_to_say_what_is_wrong(
+    broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would forget it, and read on for ever in what it has given up (kafka-python 3.0.12)."""
+    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", 5)
+    fill(broker.bootstrap, topic, {0: numbered(30)})
+    with reading(broker.bootstrap, topic) as source:
+        take(source, 1, size=1)
+        each = source._partitions[TopicPartition(topic, 0)]
+        source._consumer.resume(each.tp)
+        each.is_paused = False
+        monkeypatch.setattr(source._consumer, "poll", lambda **_: {})
+        monkeypatch.setattr(source._consumer._fetcher, "_next_in_line_exception_metadata", "to be said")
+        source._fetch()
+        assert not each.is_paused
+        monkeypatch.setattr(source._consumer._fetcher, "_next_in_line_exception_metadata", None)
+        source._fetch()
+        assert each.is_paused
+
+
 # Brokers that are gone
+
+
+def test_a_partition_that_nobody_leads_is_behind_and_holds_up_no_other(
+    broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_module, "ANSWER_SECONDS", 0.4)
+    fill(broker.bootstrap, topic, {0: numbered(3), 1: numbered(3)})
+    with reading(broker.bootstrap, topic) as source:
+        take(source, 6)
+        cluster = source._consumer._cluster
+        leader = cluster.leader_for_partition
+        monkeypatch.setattr(cluster, "leader_for_partition", lambda tp: None if tp.partition == 1 else leader(tp))
+        fill(broker.bootstrap, topic, {0: numbered(3, 3), 1: numbered(3, 3)})
+        read = by_partition(take(source, 3))
+        # Of what the client had asked for before something may still come.
+        assert read[f"{topic}/0"] == list(enumerate(numbered(6)))[3:]
+        poll_until(source, lambda _: source.partitions()[f"{topic}/1"].end is None)
+        assert source.partitions()[f"{topic}/1"].is_behind
+        monkeypatch.undo()
+        poll_until(source, lambda _: is_caught_up(source))
+        assert source.partitions()[f"{topic}/1"].offset == 6
 
 
 @pytest.mark.usefixtures("hasty")
