@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 KILLS ?= 1000
+ROUNDS ?= 30
 
 .PHONY: help install run test explore soak check bench format generate lock pictures broker clean
 .DEFAULT_GOAL := help
@@ -35,8 +36,9 @@ explore: install ## the suite on random examples that no run has seen before; sa
 	@BLIND_DAYS=40 DIRTY_DAYS=20 POLARS_MAX_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
 	  --hypothesis-profile explore
 
-soak: install ## kill the monitor KILLS times (1000) and compare with unbroken runs; a second call goes on
+soak: install ## kill the monitor KILLS times (1000), then ROUNDS rounds (30) with a broker; a second call goes on
 	@$(BIN)/python -m tests.restart.soak --kills $(KILLS)
+	@$(BIN)/python -m tests.kafka.exactly_once --rounds $(ROUNDS)
 
 check: install ## lint, format, strict types, generated files current
 	@$(BIN)/ruff check .

@@ -30,7 +30,7 @@ _WAIT_SECONDS: Final = 0.05
 _RECORDS_A_TURN: Final = 100_000
 """So many records are taken in before time is looked at again."""
 _ARRIVALS_REMEMBERED: Final = 10_000
-_ASLEEP_SECONDS: Final = 5.0
+_ASLEEP_US: Final = 5 * MICROSECONDS_PER_SECOND
 _MOMENT_SECONDS: Final = 3.0
 """A partition that is behind for so long is not on its way, but catching up."""
 
@@ -110,13 +110,16 @@ class LiveRun:
         return self._clock is None or self._clock.has_begun
 
     def _play(self, stop: threading.Event) -> None:
-        advanced_at = looked_at = time.monotonic()
+        advanced_at = time.monotonic()
+        looked_us: int | None = None
         while not stop.is_set():
             # Time is read first: every event up to it is in before the tick that it makes possible.
             now_us = self._now_us()
-            slept, looked_at = time.monotonic() - looked_at >= _ASLEEP_SECONDS, time.monotonic()
-            if slept and self._clock is None and now_us is not None:
-                self._pipeline.woke(now_us)  # the process was stopped for a while, or its machine slept
+            if self._clock is None and now_us is not None:
+                # By the wall, for other clocks stand still while a machine sleeps.
+                if looked_us is not None and abs(now_us - looked_us) >= _ASLEEP_US:
+                    self._pipeline.woke(now_us)  # the process was stopped for a while, or its machine slept
+                looked_us = now_us
             is_all_taken = self._take_all(stop)
             # A story waits until all that is due is in. A live feed may bring more than can be taken in, for hours:
             # ticks run nevertheless, as far as what is in lets them.
@@ -207,15 +210,22 @@ class LiveRun:
         """The partitions that ticks wait for because something older may still come; of a story none."""
         if self._clock is not None:
             return set()
+        states = self._supervisor.partitions()
         behind = self._supervisor.behind()
+        for name, each in states.items():
+            if name not in behind:  # so nothing of it waits to be taken that was handed over before
+                self._pipeline.know(name, each.position)
         now = time.monotonic()
         self._behind_since = {name: self._behind_since.get(name, now) for name in behind}
-        self._watch.look(self._supervisor.partitions(), self._wall_us())
+        self._watch.look(states, self._wall_us())
         return behind
 
     def _catching_up(self) -> str | None:
         """Which partitions have been behind for longer than a moment; None if none has."""
         now = time.monotonic()
+        idle = self._supervisor.without_partitions()
+        if idle:
+            return f"nothing is there that is read by {', '.join(idle)}: are its topics named right?"
         slow = sorted(name for name, since in self._behind_since.items() if now - since >= _MOMENT_SECONDS)
         return f"catching up: {', '.join(slow)}" if slow else None
 

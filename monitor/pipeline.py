@@ -96,6 +96,7 @@ class Pipeline:
         self._behind_elsewhere: set[str] = set()
         self._has_arrived = False
         self._asked_us: int | None = None
+        self._arrived_us: int | None = None
         self._waited_us: dict[str, int] = {}
 
     @property
@@ -170,6 +171,11 @@ class Pipeline:
         """Of these partitions, the event time that the foremost has reached with quotes or trades; -2**62 if none."""
         known = (self._store.partitions.get(name) for name in partitions)
         return max((each.watermark.value_us for each in known if each is not None), default=NEVER_US)
+
+    def know(self, partition: str, position: int) -> None:
+        """A partition is read from a position on, and had nothing so far: a restart goes on there, too."""
+        if partition not in self._store.partitions:
+            self._store.partition(partition).restore(position, position, NEVER_US, is_held=False)
 
     def woke(self, now_us: int) -> None:
         """Nobody has looked for a while, so nobody has seen that nothing came: idleness is counted from now on."""
@@ -345,9 +351,14 @@ class Pipeline:
         return (partition.newest_us - LATENESS_US) // MICROSECONDS_PER_SECOND
 
     def _release_idle(self, now_us: int, behind: Collection[str]) -> None:
-        passed_us = 0 if self._asked_us is None or not self._has_arrived else max(0, now_us - self._asked_us)
-        # What is no longer behind is waited for no longer; when nothing comes at all, nobody is kept waiting.
-        self._waited_us = {name: self._waited_us.get(name, 0) + passed_us for name in behind}
+        if self._has_arrived:
+            self._arrived_us = now_us
+        # When nothing comes at all nobody is kept waiting. Of a jump of the clock no more is counted than a moment.
+        flows = self._arrived_us is not None and now_us - self._arrived_us < IDLE_RELEASE_US
+        passed_us = 0 if self._asked_us is None or not flows else min(max(0, now_us - self._asked_us), IDLE_RELEASE_US)
+        # What is no longer behind is waited for no longer, and what was not is waited for from now on.
+        before = self._waited_us
+        self._waited_us = {name: before[name] + passed_us if name in before else 0 for name in behind}
         for name, waited_us in self._waited_us.items():
             partition = self._store.partitions.get(name)
             if partition is not None and waited_us < BEHIND_RELEASE_US:

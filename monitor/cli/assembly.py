@@ -22,16 +22,15 @@ from monitor.signals.model import Signal
 from monitor.sinks.base import Sink
 from monitor.sinks.log import LogSink
 from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
+from monitor.sources.base import SourceError
 from monitor.sources.clock import StoryClock
 from monitor.sources.file import FileSource
 from monitor.sources.kafka import KafkaSource
-from monitor.sources.kafka_topics import DEFAULT_TOPICS, Topics
-from monitor.sources.supervisor import Feed, Supervisor, SupervisorSettings
+from monitor.sources.kafka_topics import Topics
+from monitor.sources.supervisor import KAFKA, Feed, Supervisor, SupervisorSettings
 from monitor.stages.bar_topic import BarTopic, BarWriter, Claims
 from monitor.stages.sealing import SealingRun
 from monitor.stories import Story
-
-KAFKA_KIND = "kafka"
 
 
 class StageError(Exception):
@@ -123,7 +122,7 @@ def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
     chosen = settings.bars
     topic = BarTopic(settings.kafka.connection(), chosen.topic, groups.pop(), chosen.keep_days, chosen.replication)
     count = topic.make()
-    claims = Claims(topic, count, [_topics(each) for each in sources.values()])
+    claims = Claims(topic, count, [each.reads() for each in sources.values()])
     writer = BarWriter(topic, count, time.monotonic)
     closing.callback(writer.close, settings.run.stop_within_seconds / 4)
     feeds = [
@@ -173,20 +172,20 @@ def _feed(name: str, each: FileSourceSettings | KafkaSourceSettings, settings: S
 
 def _kafka(name: str, each: KafkaSourceSettings, settings: Settings, claims: Claims | None) -> KafkaSource:
     shares: dict[str, Callable[..., int | None]] = {"claim": claims.claim, "lose": claims.lose} if claims else {}
+    try:
+        connection = settings.kafka.connection(each.url)
+    except ValueError as error:  # a file of certificates or secrets that is being replaced: it is tried again
+        raise SourceError(f"{name} cannot be connected: {error}") from error
     return KafkaSource(
         name,
-        settings.kafka.connection(each.url),
-        _topics(each),
+        connection,
+        each.reads(),
         group=each.group,
         stream=each.stream,
         start=each.start,
         session_seconds=each.session_seconds,
         **shares,  # type: ignore[arg-type] # both or none
     )
-
-
-def _topics(each: KafkaSourceSettings) -> Topics:
-    return Topics(pattern=each.pattern) if each.pattern else Topics(each.topics or DEFAULT_TOPICS)
 
 
 def _bars_feed(settings: Settings) -> Feed:
@@ -196,7 +195,7 @@ def _bars_feed(settings: Settings) -> Feed:
         KafkaSource, topic, settings.kafka.connection(), Topics((topic,)),
         group=f"{topic}.readers", stream=BARS, has_lines=False,
     )  # fmt: skip
-    return Feed(topic, KAFKA_KIND, make)
+    return Feed(topic, KAFKA, make)
 
 
 def _journal(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,9 @@ from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_val
 
 from monitor.config.section import Section
 from monitor.kafka.connection import KafkaConnection, brokers_of
+from monitor.sources.kafka_topics import DEFAULT_TOPICS, Topics
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 DEFAULT_URL = "kafka://127.0.0.1:9092"
 
@@ -88,7 +93,7 @@ class KafkaSourceSettings(Section):
     @classmethod
     def _a_pattern(cls, pattern: str | None) -> str | None:
         try:
-            re.compile(pattern or "")
+            re.compile(Topics(pattern=pattern or "").whole_pattern)
         except re.error as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
         return pattern
@@ -99,7 +104,13 @@ class KafkaSourceSettings(Section):
             raise ValueError("name topics or a pattern, not both")
         if self.url is not None:
             brokers_of(self.url)
+        for topic in self.topics or ():
+            _check_topic("topics", topic)
         return self
+
+    def reads(self) -> Topics:
+        """Which topics it reads."""
+        return Topics(pattern=self.pattern) if self.pattern else Topics(self.topics or DEFAULT_TOPICS)
 
 
 class RejectSettings(Section):
@@ -127,6 +138,35 @@ class PublishSettings(Section):
 
     alerts_topic: str | None = Field(None, min_length=1, description="Alert transitions, keyed by alert and labels.")
     index_topic: str | None = Field(None, min_length=1, description="The stress index as it changes.")
+
+    @model_validator(mode="after")
+    def _names(self) -> PublishSettings:
+        for name, topic in (("alerts_topic", self.alerts_topic), ("index_topic", self.index_topic)):
+            if topic is not None:
+                _check_topic(name, topic)
+        return self
+
+
+def both_read(sources: Mapping[str, KafkaSourceSettings]) -> str | None:
+    """A sentence on two sources that read a topic of one name, which would be taken for one; None if there are none.
+
+    What two patterns match cannot be known before the topics are there; equal ones match the same.
+    """
+    for (one, first), (other, second) in combinations(sources.items(), 2):
+        a, b = first.reads(), second.reads()
+        same = set(b.among(a.names)) if a.pattern is None else set(a.among(b.names)) if b.pattern is None else set()
+        if same or (a.pattern is not None and a.pattern == b.pattern):
+            what = ", ".join(sorted(same)) or f"what matches {a.pattern}"
+            return (
+                f"sources.{other}: it reads {what} as {one} does, and a position is known by its topic alone: name "
+                "topics that differ, or let a monitor of its own read the other cluster"
+            )
+    return None
+
+
+def _check_topic(setting: str, topic: str) -> None:
+    if not _TOPIC.fullmatch(topic):
+        raise ValueError(f"{setting}: {topic!r} is no name of a topic: letters, digits, '.', '_' and '-', at most 249")
 
 
 def _secret(name: str, given: SecretStr | None, file: Path | None) -> SecretStr | None:

@@ -47,7 +47,8 @@ def load(path: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
         raise ConfigError(f"{path}: {error}") from error
 
     for secret in SECRETS:
-        if secret in from_file.get("kafka", {}):
+        section = from_file.get("kafka")
+        if isinstance(section, dict) and secret in section:
             where = _where(["kafka", secret], {}, path, text)
             variable = f"{ENV_PREFIX}KAFKA{ENV_DELIMITER}{secret.upper()}"
             raise ConfigError(
@@ -98,7 +99,7 @@ def _sentence(
     elif keys[:1] == ["sources"] and len(keys) > 2:
         del keys[2]  # pydantic names the kind of source there, by which it chose what is wanted
     # A check of several settings together names its setting in its own words.
-    named = re.match(r"(thresholds\.[^:]+):", said)
+    named = re.match(r"((?:thresholds|sources)\.[^:]+):", said)
     if not named and keys:
         said = f"{'.'.join(keys)}: {said}"
     return _where(named[1].split(".") if named else keys, flags, path, text) + said

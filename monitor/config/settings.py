@@ -9,7 +9,14 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from monitor import signals as catalogue_of_signals
-from monitor.config.kafka import BarsSettings, KafkaSettings, KafkaSourceSettings, PublishSettings, RejectSettings
+from monitor.config.kafka import (
+    BarsSettings,
+    KafkaSettings,
+    KafkaSourceSettings,
+    PublishSettings,
+    RejectSettings,
+    both_read,
+)
 from monitor.config.sections import (
     CalendarSettings,
     CdsSettings,
@@ -64,6 +71,17 @@ class Settings(BaseSettings):
     thresholds: dict[str, dict[str, ThresholdSettings]] = Field(
         {}, description="[thresholds.SIGNAL.ROW]: `stress-monitor signals` lists signals and rows."
     )
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Settings:
+        kafka = {name: each for name, each in self.sources.items() if isinstance(each, KafkaSourceSettings)}
+        if wrong := both_read(kafka):
+            raise ValueError(wrong)
+        written = {self.publish.alerts_topic, self.publish.index_topic, self.bars.topic} - {None}
+        for name, each in kafka.items():
+            if own := sorted(each.reads().among(filter(None, written))):
+                raise ValueError(f"sources.{name}: it reads {', '.join(own)}, to which the monitor itself writes")
+        return self
 
     @model_validator(mode="after")
     def _thresholds_fit(self) -> Settings:

@@ -10,7 +10,7 @@ import polars as pl
 from monitor.engine.bars import KINDS
 from monitor.engine.block import Block, Standing
 from monitor.engine.partition import NO_TICK, Partition
-from monitor.engine.watermark import LATENESS_US
+from monitor.engine.watermark import LATENESS_US, NEVER_US
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +65,11 @@ class Owned:
                     last.attributes.get(stream, empty.attributes),
                     pl.concat(ids) if ids else empty.take_new_ids(),
                 )
+
+    def begin(self, position: int) -> None:
+        """Nothing came so far, and reading begins at this position: a next owner begins there, too."""
+        if not self.partition.next_position:
+            self.partition.restore(position, position, NEVER_US, is_held=False)
 
     def push(self, parts: Sequence[Decoded]) -> Pushed:
         """Take in the decoded events of a batch; what they seal waits for the next block."""

@@ -71,6 +71,8 @@ _REASONS: Final = (
     _reason("ClusterAuthorizationFailed", "the user may not do this on the cluster"),
     _reason("TransactionalIdAuthorizationFailed", "the user may not use this transactional id"),
     _reason("UnknownTopicOrPartition", "there is no such topic or partition"),
+    _reason("InvalidSessionTimeout", "session_seconds is outside of what the broker allows (6 to 1800 by default)"),
+    _reason("nobody leads", "a partition has no leader at this moment"),
     _reason("IncompatibleBrokerVersion|UnsupportedVersion", "the broker is too old, or is a controller"),
     _reason("DNS (Resolution failure|lookup failed)|gaierror", "the host name cannot be resolved"),
     _reason("ECONNREFUSED|Connection refused", "nothing listens there"),

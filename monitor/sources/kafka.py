@@ -65,8 +65,15 @@ DISCOVER_SECONDS: Final = 5.0
 """From one look for new topics and partitions to the next."""
 CLOSE_SECONDS: Final = 1.0
 _FETCH_WAIT_MS: Final = 10
+_JOIN_WAIT_MS: Final = 250
+"""The client throws away a membership that it was given between two polls, and joins again (kafka-python 3.0.12): while
+it joins it is polled without a break, or it would do so dozens of times, and all members of the group with it."""
 _BUFFERED_RECORDS: Final = 20_000
 """While so many messages of a partition wait for others of their round, no more of it are fetched."""
+_BUFFERED_IN_ALL: Final = 200_000
+_LEAST_BUFFERED: Final = 500
+_BUFFERED_BYTES: Final = 64 << 20
+"""About so many messages, and bytes, wait so in all partitions together."""
 _FETCHED_AT_ONCE: Final = 10_000
 _REQUEST_MS: Final = 5_000
 _PARTITION_FETCH_BYTES: Final = 4 << 20
@@ -84,6 +91,7 @@ class _Partition:
         self.name = partition_name(tp)
         self.next_position = position
         self.fetched: deque[ConsumerRecord] = deque()
+        self.fetched_bytes = 0
         self.fetched_to = position // LINES_A_MESSAGE
         self.round_end: int | None = None
         self.end: int | None = None
@@ -264,6 +272,7 @@ class KafkaSource(Source):
             "group_id": self._group,
             "enable_auto_commit": False,
             "auto_offset_reset": "none",
+            "isolation_level": "read_committed",  # what a producer took back never happened
             "allow_auto_create_topics": False,
             "bootstrap_timeout_ms": int(CONNECT_SECONDS * 1_000),
             "request_timeout_ms": _REQUEST_MS,
@@ -318,12 +327,9 @@ class KafkaSource(Source):
         new = [tp for tp in found if tp not in self._partitions]
         if not new:
             return
-        try:
-            begins, ends = self._ends_of(new)
-        except KafkaTimeoutError:
-            if not self._has_opened:
-                raise
-            return  # nobody leads them yet: at the next look they are still new
+        new, begins, ends = self._led(new)
+        if not new:
+            return
         unread = [tp for tp in new if partition_name(tp) not in self._resume]
         firsts = self._starts(unread, begins, ends) | {
             tp: self._resume[partition_name(tp)] for tp in new if partition_name(tp) in self._resume
@@ -383,11 +389,39 @@ class KafkaSource(Source):
             self._skip_lost(each, begin)
         return each
 
+    def _led(
+        self, tps: list[TopicPartition]
+    ) -> tuple[list[TopicPartition], dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Those of the partitions that somebody leads, with their ends; others are still new at the next look."""
+        try:
+            return tps, *self._ends_of(tps)
+        except KafkaTimeoutError:
+            if len(tps) == 1 and not self._has_opened:
+                raise
+        led: list[TopicPartition] = []
+        begins: dict[TopicPartition, int] = {}
+        ends: dict[TopicPartition, int] = {}
+        for tp in tps:
+            try:
+                begin, end = self._ends_of([tp])
+            except KafkaTimeoutError as error:
+                _log.warning("a partition cannot be read now", partition=partition_name(tp), error=reason_of(error))
+                continue
+            led.append(tp)
+            begins |= begin
+            ends |= end
+        if not led and not self._has_opened:
+            raise KafkaTimeoutError("no partition has a leader that answers")
+        return led, begins, ends
+
     def _starts(
         self, tps: Sequence[TopicPartition], begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, int]:
         """The first positions of partitions that were never read; one that appears later is begun at its beginning."""
-        appeared = self._has_opened and self._membership is None
+        # What was not there when others of its source were read for the first time has appeared since.
+        topics = {name.rpartition("/")[0] for name in self._resume}
+        was_read = self._has_opened or bool(self._topics.among(topics))
+        appeared = was_read and self._membership is None
         if self._start == "earliest" or appeared or not tps:
             offsets = {tp: begins[tp] for tp in tps}
         elif self._start == "latest":
@@ -410,8 +444,11 @@ class KafkaSource(Source):
         consumer = self._opened
         # An error that the client has still to raise it forgets if its partition is paused, and then never returns.
         is_raising = consumer._fetcher._next_in_line_exception_metadata is not None  # noqa: SLF001
+        count = max(1, len(self._partitions))
+        most = min(_BUFFERED_RECORDS, max(_LEAST_BUFFERED, _BUFFERED_IN_ALL // count))
+        most_bytes = max(_PARTITION_FETCH_BYTES, _BUFFERED_BYTES // count)
         for each in self._partitions.values():
-            is_full = len(each.fetched) >= _BUFFERED_RECORDS
+            is_full = len(each.fetched) >= most or each.fetched_bytes >= most_bytes
             if is_full != each.is_paused and not is_raising:
                 each.is_paused = is_full
                 self._of_ours(consumer.pause if is_full else consumer.resume, each.tp)
@@ -419,6 +456,8 @@ class KafkaSource(Source):
         try:
             # What is in hand does not wait for what is not.
             wait_ms = 0 if any(each.has_more_of_round for each in self._partitions.values()) else _FETCH_WAIT_MS
+            if self._membership is not None and self._membership.is_joining:
+                wait_ms = _JOIN_WAIT_MS
             fetched = consumer.poll(timeout_ms=wait_ms, max_records=_FETCHED_AT_ONCE)
         except OffsetOutOfRangeError as error:
             self._go_on_after(error)
@@ -436,6 +475,7 @@ class KafkaSource(Source):
             each_ = self._partitions.get(tp)
             if each_ is not None:
                 each_.fetched.extend(records)
+                each_.fetched_bytes += sum(record.serialized_value_size for record in records)
                 each_.fetched_to = records[-1].offset + 1
 
     def _of_ours(self, ask: Callable[..., Any], tp: TopicPartition, *more: object) -> Any:  # noqa: ANN401
@@ -561,6 +601,7 @@ class KafkaSource(Source):
         lines = 0
         while fetched and lines < max_records and fetched[0].offset < end:
             taken.append(fetched.popleft())
+            each.fetched_bytes -= taken[-1].serialized_value_size
             lines += self._count(taken[-1].value)
         if not taken:
             return None
@@ -575,6 +616,7 @@ class KafkaSource(Source):
             each.next_position = positions[upto]
             rest = [record for record in taken if record.offset >= positions[upto] // LINES_A_MESSAGE]
             fetched.extendleft(reversed(rest))
+            each.fetched_bytes += sum(record.serialized_value_size for record in rest)
             self._done -= len(rest)
             each.empty -= sum(record.value is None for record in rest)
         if upto <= first:

@@ -64,6 +64,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # the client 
         """What the group gave and took since this was last asked, in order."""
         return [self._changes.popleft() for _ in range(len(self._changes))]
 
+    @property
+    def is_joining(self) -> bool:
+        """Whether the client has still to join, or to join again."""
+        return bool(self._consumer._coordinator.need_rejoin())  # noqa: SLF001 - there is no other way
+
     def outside_seconds(self, now: float) -> float:
         """For how long we have not been in the group, by a monotonic clock in seconds; 0 while we are."""
         if self._consumer.group_metadata().state is MemberState.STABLE:

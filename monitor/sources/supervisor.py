@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
     from monitor.sources.base import Mark, PartitionState, RawBatch, Source
 
-LIVE_KINDS: Final = frozenset({"kafka", "websocket"})
+KAFKA: Final = "kafka"
+LIVE_KINDS: Final = frozenset({KAFKA, "websocket"})
 """Kinds of feed whose events arrive now; of all others it is not known when they arrived, or they say it."""
 
 _log = structlog.get_logger(__name__)
@@ -205,7 +206,21 @@ class Supervisor:
         """
         # In this order: what is handed over after a feed said how it stands is found in the queue.
         said = {name for keeper in self._keepers for name in keeper.behind()}
+        absent = [keeper for keeper in self._keepers if not keeper.was_up and keeper.feed.kind in LIVE_KINDS]
+        if absent:
+            # Which of the partitions of the state are theirs they cannot say yet, nor what they have besides.
+            known = self.partitions()
+            said |= {name for keeper in absent for name in keeper.resume if name not in known}
+            said |= {f"source {keeper.feed.name}" for keeper in absent}
         return said | {arrival.batch.partition for arrival in self._handover.waiting()}
+
+    def without_partitions(self) -> list[str]:
+        """The feeds of Kafka that are connected, and find nothing to read."""
+        return [
+            keeper.feed.name
+            for keeper in self._keepers
+            if keeper.feed.kind == KAFKA and keeper.state is SourceState.UP and not keeper.partitions
+        ]
 
     def keep(self, marks: Mapping[str, Mark]) -> None:
         """Tell the sources what was taken in for good, by partition; each notes it as soon as it can."""
@@ -281,6 +296,7 @@ class _Keeper:
         through_us: `Source.through_us` as of what was put into the queue.
         partitions: `Source.partitions` as of what was put into the queue.
         marks: what was taken in for good, by partition, to be told to the source.
+        resume: by partition, the position after the last that it handed over, or that was wanted at first.
     """
 
     def __init__(self, feed: Feed, resume: Mapping[str, int], world: _World) -> None:
@@ -292,14 +308,12 @@ class _Keeper:
         self.marks: Mapping[str, Mark] = {}
         self._told_marks: Mapping[str, Mark] = {}
         self._world = world
-        self._resume = dict(resume)
+        self.resume = dict(resume)
         self._backoff = Backoff(world.settings.first_wait_seconds, world.settings.longest_wait_seconds, world.random)
         self._log = _log.bind(source=feed.name, kind=feed.kind)
 
     def behind(self) -> set[str]:
         """The partitions of which something older than what was handed over may still come; see `Supervisor.behind`."""
-        if not self.was_up and self.feed.kind in LIVE_KINDS:
-            return set(self._resume)  # which of them are its own it cannot say yet
         if self.state in (SourceState.UP, SourceState.ENDED):
             return {name for name, each in self.partitions.items() if each.is_behind}
         return set(self.partitions)  # nobody knows what waits there
@@ -338,7 +352,7 @@ class _Keeper:
         source, has_ended = None, False
         try:
             source = self.feed.make()
-            source.open(dict(self._resume))
+            source.open(dict(self.resume))
             self._exchange(source)  # before it counts as up: what stood of an earlier connection says nothing any more
             self.was_up = True
             if self.state is not SourceState.SILENT:
@@ -369,7 +383,7 @@ class _Keeper:
             now = world.monotonic()
             self.through_us = source.through_us
             if batch is not None:
-                self._hand_over(batch, now)
+                self._hand_over(source, batch, now)
                 heard_at = now
             self._exchange(source)
             if batch is not None:
@@ -387,17 +401,21 @@ class _Keeper:
         """Learn how the source's partitions stand, and tell it what was taken in for good."""
         self.partitions = source.partitions()
         # One that had nothing yet goes on, too, where it stands, and not where a new one would begin.
-        self._resume |= {name: each.position for name, each in self.partitions.items()}
+        self.resume |= {name: each.position for name, each in self.partitions.items()}
         marks = self.marks
         if marks is not self._told_marks:
             source.keep(marks)
             self._told_marks = marks
 
-    def _hand_over(self, batch: RawBatch, now: float) -> None:
+    def _hand_over(self, source: Source, batch: RawBatch, now: float) -> None:
         if batch.arrived_us is None and self.feed.kind in LIVE_KINDS:
             batch = replace(batch, arrived_us=[self._world.wall_us()] * len(batch))
+        if states := source.partitions():
+            # Before anybody can take it: of the other partitions something older may be on its way.
+            own = states.get(batch.partition)
+            self.partitions = {**states, batch.partition: replace(own, is_behind=True)} if own else states
         self._world.handover.put(Arrival(self.feed.name, batch, now), len(batch))
-        self._resume[batch.partition] = batch.offsets[-1] + 1
+        self.resume[batch.partition] = batch.offsets[-1] + 1
         self._backoff.reset()
         if self.state is SourceState.SILENT:
             self._log.info("source speaks again")

@@ -211,7 +211,9 @@ class Claims:
             )  # fmt: skip
             blocks = (_block_of(claim, committed),)
         self._changes.append(Claimed(claim.partition, claim.generation, begin, blocks))
-        return blocks[-1].standing.oldest_open if blocks else None
+        stands = blocks[-1].standing if blocks else Standing()
+        # An owner that had not begun to read does not know where to.
+        return stands.oldest_open if stands.next_position else None
 
     def _earlier_blocks(
         self, claim: Claim, consumer: KafkaConsumer, place: TopicPartition, begin: int

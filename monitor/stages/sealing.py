@@ -154,6 +154,8 @@ class SealingRun:
             state = states.get(name)
             if state is None or state.generation != owned.generation or state.is_behind:
                 behind.add(name)
+            elif name not in behind:  # so nothing of it waits to be taken
+                owned.begin(state.position)
         return behind
 
     def _write(self) -> None:

@@ -73,8 +73,10 @@ def test_a_moment_is_by_the_time_stamps_of_messages(broker: Broker, topic: str) 
 
 def test_a_position_wins_over_where_new_partitions_begin(broker: Broker, topic: str) -> None:
     fill(broker.bootstrap, topic, {0: numbered(5), 1: numbered(5)})
+    """And what is not in the positions of a topic that was read before has appeared since."""
     with reading(broker.bootstrap, topic, resume={f"{topic}/0": 3 * LINES_A_MESSAGE}, start="latest") as source:
-        assert by_partition(take(source, 2)) == {f"{topic}/0": [(3, b"3"), (4, b"4")]}
+        read = by_partition(take(source, 7))
+        assert read == {f"{topic}/0": [(3, b"3"), (4, b"4")], f"{topic}/1": list(enumerate(numbered(5)))}
         assert poll_for(source, 0.3) == []
 
 

@@ -54,8 +54,8 @@ def until(is_so: Callable[[], object], monitors: list[Monitor]) -> None:
         time.sleep(0.1)
 
 
-def on(broker: Broker, told: Story) -> Wanted:
-    """The topics, filled with the beginning of a story."""
+def on(broker: Broker) -> Wanted:
+    """What monitors are told; the topics are there, and empty."""
     for topic, count in PARTITIONS.items():
         create_topic(broker.bootstrap, topic, count)
     return Wanted(broker.bootstrap, tuple(PARTITIONS), "sealers", "monitor.bars")
@@ -99,7 +99,7 @@ def has_come_to(broker: Broker, monitor: Monitor) -> Callable[[], bool]:
 def test_two_that_seal_and_one_that_evaluates_give_what_one_pipeline_gives(
     own_broker: Broker, told: Story, monitors: list[Monitor], tmp_path: Path
 ) -> None:
-    wanted = on(own_broker, told)
+    wanted = on(own_broker)
     monitors += [Monitor(tmp_path, f"bars-{n}", "bars", wanted) for n in range(2)]
     monitors.append(Monitor(tmp_path, "signals", "signals", wanted, state=True))
     for each in monitors:
@@ -122,7 +122,7 @@ def test_two_that_seal_and_one_that_evaluates_give_what_one_pipeline_gives(
 def test_sigterm_in_the_middle_ends_in_time_and_nothing_is_lost(
     own_broker: Broker, told: Story, monitors: list[Monitor], tmp_path: Path, stage: str, *, is_up: bool
 ) -> None:
-    wanted = on(own_broker, told)
+    wanted = on(own_broker)
     monitor = Monitor(tmp_path, stage, stage, wanted, state=stage == "all")
     monitors.append(monitor)
     monitor.start()
@@ -172,7 +172,6 @@ class TestTheTopicOfBars:
             ("retention.ms", "259200000"),
             ("max.message.bytes", "8388608"),
             ("message.timestamp.type", "LogAppendTime"),
-            ("cleanup.policy", "delete"),
         ):
             assert re.search(rf"'{name}':? ?[^}}]*?'{value}'", described), (name, described)
 

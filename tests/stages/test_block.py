@@ -127,10 +127,10 @@ class TestFence:
         self, tokens: list[int], data: st.DataObject
     ) -> None:
         """Each owner claims, writes and does not know that it is none any more; their messages mix in any way."""
-        waiting = {
-            generation: [Claim("a/0", "g", generation, str(token)), *(Block("a/0", generation, Standing(n)) for n in range(4))]
-            for generation, token in enumerate(tokens)
-        }  # fmt: skip
+        waiting: dict[int, list[Claim | Block]] = {}
+        for generation, token in enumerate(tokens):
+            blocks = [Block("a/0", generation, Standing(n)) for n in range(4)]
+            waiting[generation] = [Claim("a/0", "g", generation, str(token)), *blocks]
         fence = Fence()
         newest = -1
         while waiting:

@@ -1,4 +1,4 @@
-"""A partition that goes from owner to owner: what they write down, put together, is what one owner would have written."""
+"""A partition that goes from owner to owner: together they write down what one owner would have written."""
 
 from __future__ import annotations
 

@@ -120,6 +120,9 @@ class Sealers:
         return -(-min((each.fields["ts"] for each in unread), default=self.feed.end * S) // S) - 1
 
 
+_WHAT: Final = ("push", "push", "push", "write", "write", "hand on", "restart")
+
+
 @given(st.data())
 @settings(deadline=None, max_examples=6)
 def test_whoever_seals_and_however_it_comes_the_same_is_told(data: st.DataObject) -> None:
@@ -131,7 +134,9 @@ def test_whoever_seals_and_however_it_comes_the_same_is_told(data: st.DataObject
         if not names:
             break
         name = data.draw(st.sampled_from(names), label="partition")
-        match data.draw(st.sampled_from(["push", "push", "push", "write", "write", "hand on", "restart"]), label="what"):
+        match data.draw(
+            st.sampled_from(["push", "push", "push", "write", "write", "hand on", "restart"]), label="what"
+        ):
             case "push":
                 sealers.push(name, data.draw(st.sampled_from([1, 3, 20, 60]), label="size"))
             case "write":
@@ -234,7 +239,7 @@ class TestTicksWait:
 
     def test_for_one_whose_owner_says_it_is_behind(self, reader: Reader) -> None:
         reader.write(claim(ALL[0]), claim(ALL[1]), block(ALL[0], range(20)))
-        reader.write(block(ALL[1], range(5), is_behind=True, is_held=False))
+        reader.write(block(ALL[1], range(5), is_behind=True, is_held=False, watermark_us=(T0 + 2) * S))
         reader.ingest()
         assert ran(reader) == 2  # as far as it has come, less what may be out of order
         reader.write(Block(ALL[1], 1, Standing(5, 5, is_behind=False)))

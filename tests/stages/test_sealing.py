@@ -57,7 +57,7 @@ class World:
     def start(self) -> None:
         pass
 
-    def take(self, timeout_seconds: float) -> Arrival | None:
+    def take(self, _: float) -> Arrival | None:
         return Arrival("made", self.queue.popleft(), 0.0) if self.queue else None
 
     def behind(self) -> set[str]:
@@ -85,7 +85,7 @@ class World:
             time.sleep(min(timeout_seconds, 0.05))
         return not self.is_away
 
-    def note(self, partition: str) -> str:
+    def note(self, _: str) -> str:
         return "bars=7"
 
     def partition(self, name: str, **how: int | None) -> None:
@@ -93,7 +93,9 @@ class World:
 
     # What a test does.
 
-    def claim(self, name: str = NAME, generation: int = 1, blocks: tuple[Block, ...] = (), *, said: bool = True) -> None:
+    def claim(
+        self, name: str = NAME, generation: int = 1, blocks: tuple[Block, ...] = (), *, said: bool = True
+    ) -> None:
         self.changes.append(Claimed(name, generation, 0, blocks))
         if said:
             self.states[name] = PartitionState(0, 0, 0, is_behind=False, generation=generation)
@@ -173,9 +175,7 @@ class TestOrder:
         written = [(each.partition, each.standing.next_position) for each in world.written() if each.bars]
         assert written == [(NAME, 2), (OTHER, 2), (NAME, 3)]
 
-    def test_many_bars_are_several_blocks(
-        self, run: SealingRun, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_many_bars_are_several_blocks(self, run: SealingRun, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sealing, "BARS_A_BLOCK", 10)
         world.claim()
         world.queue += [batch(NAME, first, *range(first, first + 10)) for first in range(0, 100, 10)]

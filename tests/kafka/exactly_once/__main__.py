@@ -25,7 +25,7 @@ def plan_of(seed: int) -> Plan:
     """What happens in the round of a seed."""
     if seed % ALL_EVERY == ALL_EVERY - 1:
         return Plan(seed, stage="all", kills=6, stops=2, freezes=1, reader_kills=0)
-    return Plan(seed, sealers=2 + seed % 2, session_seconds=(1.0, 2.0)[seed % 2])
+    return Plan(seed, sealers=2 + seed % 2, freezes=3, session_seconds=(1.0, 2.0)[seed % 2])
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from tests.kafka.broker import Broker, create_topic
 from tests.kafka.exactly_once.chaos import Chaos, Counted, end_all
 from tests.kafka.exactly_once.feeding import Feeding
 from tests.kafka.exactly_once.logs import BarsRead, compare_counts, logs_of
-from tests.kafka.exactly_once.oracle import Counts, Expected, Log, expected_of
+from tests.kafka.exactly_once.oracle import Expected, Log, expected_of
 from tests.kafka.exactly_once.processes import Difference, Monitor, Wanted
 from tests.kafka.exactly_once.story import PARTITIONS, story
 from tests.kafka.exactly_once.unbroken import State, compare_transitions, unbroken
@@ -67,9 +67,10 @@ class Result:
 
     def line(self) -> str:
         """As it is printed."""
+        done = self.counted
         return (
-            f"ALL EVENTS COUNTED ONCE: {self.events:,} events, {self.counted.kills} kills, {self.rebalances} rebalances,"
-            f" {self.counted.bounces} bounces, {self.counted.zombies} zombies, {self.seconds:.0f} s"
+            f"ALL EVENTS COUNTED ONCE: {self.events:,} events, {done.kills} kills, {self.rebalances} rebalances, "
+            f"{done.bounces} bounces, {done.zombies} zombies, {self.seconds:.0f} s"
         )
 
 

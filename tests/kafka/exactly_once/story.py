@@ -82,10 +82,12 @@ def _events(topic: str, number: int, end_us: int, random: Random) -> list[tuple[
     found: list[tuple[int, bytes]] = []
     for ordinal, at_us in enumerate(range(0, end_us, _EVERY_US[topic])):
         luck = random.random()
-        # Nothing is too late at the beginning: the first tick is that of the first quote.
-        back_us = 0 if at_us < 2 * _PRELUDE_US else (
-            random.randrange(3 * SECOND, 7 * SECOND) if luck < 0.02 else random.randrange(1_950_000) if luck < 0.2 else 0
-        )  # fmt: skip
+        back_us = 0
+        if at_us >= 2 * _PRELUDE_US:  # nothing is late at the beginning: the first tick is that of the first quote
+            if luck < 0.02:
+                back_us = random.randrange(3 * SECOND, 7 * SECOND)
+            elif luck < 0.2:
+                back_us = random.randrange(1_950_000)
         raw = _event(topic, number, at_us - back_us, ordinal, random)
         if random.random() < 0.01:
             raw = raw[: random.randrange(1, len(raw) - 1)]
