@@ -175,14 +175,14 @@ def _compare(broker: Broker, case: Case, rounds: int) -> None:
             rates["all" if signals else "bars"].append(ours)
     what = "single events" if case.events_a_message == 1 else f"messages of {case.events_a_message} events"
     middle = {name: statistics.median(some) for name, some in rates.items()}
-    sys.stdout.write(
-        f"Kafka, {case.events:,} quotes of {INSTRUMENTS} issues, {what}, wall time, median of {rounds}\n"
-        f"  bare poll() loop            {middle['bare']:>11,.0f} events/s\n"
-        f"  decoder alone, no Kafka     {decode_alone(case):>11,.0f} events/s\n"
-        f"  poll, decode, bars          {middle['bars']:>11,.0f} events/s   {statistics.median(ratios[False]):.2f} of the loop\n"
-        f"  and all signals, metrics    {middle['all']:>11,.0f} events/s   {statistics.median(ratios[True]):.2f} of the loop"
-        f" (aim {case.aim:g})\n"
-    )
+    rows = [
+        ("bare poll() loop", middle["bare"], ""),
+        ("decoder alone, no Kafka", decode_alone(case), ""),
+        ("poll, decode, bars", middle["bars"], f"{statistics.median(ratios[False]):.2f} of the loop"),
+        ("and all signals, metrics", middle["all"], f"{statistics.median(ratios[True]):.2f} (aim {case.aim:g})"),
+    ]
+    sys.stdout.write(f"Kafka, {case.events:,} quotes of {INSTRUMENTS} issues, {what}, wall time, median of {rounds}\n")
+    sys.stdout.writelines(f"  {name:<25} {rate:>11,.0f} events/s   {ratio}\n" for name, rate, ratio in rows)
     sys.stdout.flush()
 
 
