@@ -379,7 +379,9 @@ class TestState:
                 address, r'^monitor_source_state\{source="trades",state="ended"\} 1', SIGNALS_WITHIN_SECONDS
             )
             assert 'market_repo_spread_bp{instrument="SOFR"} -8.0' in page, "it shows what stood"
-            assert "monitor_events_total{" not in page, "nothing is read twice"
+            for stream, events in (("repo", SOFR), ("reference", IORB)):
+                counted = f'monitor_events_total{{stream="{stream}"}} {float(len(events.splitlines()))}'
+                assert counted in page, "what the replay counted is not read, or counted, again"
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=STOPS_WITHIN_SECONDS)
         assert process.returncode == 0

@@ -456,8 +456,10 @@ class KafkaSource(Source):
         try:
             # What is in hand does not wait for what is not.
             wait_ms = 0 if any(each.has_more_of_round for each in self._partitions.values()) else _FETCH_WAIT_MS
-            if self._membership is not None and self._membership.is_joining:
-                wait_ms = _JOIN_WAIT_MS
+            if self._membership is not None:
+                self._membership.hear_of_joins()
+                if self._membership.is_joining:
+                    wait_ms = _JOIN_WAIT_MS
             fetched = consumer.poll(timeout_ms=wait_ms, max_records=_FETCHED_AT_ONCE)
         except OffsetOutOfRangeError as error:
             self._go_on_after(error)

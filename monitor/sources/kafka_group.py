@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from kafka import ConsumerRebalanceListener
 from kafka.structs import MemberState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Generator
 
     from kafka import KafkaConsumer, TopicPartition
 
@@ -64,6 +64,17 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # the client 
         """What the group gave and took since this was last asked, in order."""
         return [self._changes.popleft() for _ in range(len(self._changes))]
 
+    def hear_of_joins(self) -> None:
+        """To be called before each poll.
+
+        A join that comes to its end between two polls the client takes for one that has still to be begun: it throws
+        the answer away and joins again, and with it the whole group, which may go on for minutes (kafka-python 3.0.12).
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - there is no other way
+        join = coordinator._join_task  # noqa: SLF001
+        if join is not None and not isinstance(join, _Unheard):
+            coordinator._join_task = _Unheard(join)  # noqa: SLF001
+
     @property
     def is_joining(self) -> bool:
         """Whether the client has still to join, or to join again."""
@@ -90,3 +101,17 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # the client 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The group took these, or we leave it."""
         self._changes.append(Change(False, tuple(sorted(revoked)), -1))
+
+
+class _Unheard:
+    """A join that is not done before the client has heard of its end: it waits for it, and gets it at once."""
+
+    is_done: Final = False
+
+    def __init__(self, join: Any) -> None:  # noqa: ANN401 - the client has no types
+        self.add_callback: Final = join.add_callback
+        self.add_errback: Final = join.add_errback
+        self._join = join
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._join.__await__()  # type: ignore[no-any-return]
