@@ -134,6 +134,27 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """One label set that is not calm, or that is blind, as it stands.
+
+    Attributes:
+        signal: the signal's name.
+        labels: the label set.
+        level: how bad; that of a blind one is the last that was known.
+        since: epoch seconds: since when the level has stood.
+        threshold: at which the level was entered, in the signal's unit; None if it is calm.
+        blind_since: epoch seconds; None while the input is sound.
+    """
+
+    signal: str
+    labels: dict[str, str]
+    level: Level
+    since: int
+    threshold: float | None
+    blind_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ThresholdInForce:
     """One threshold as it holds on the clock's value date."""
 
@@ -214,6 +235,8 @@ class Output:
         thresholds: those in force on the clock's value date.
         watermarks_us: by stream, the event time up to which everything is sealed.
         index: a frame of `INDEX_COLUMNS`, in the order of ticks.
+        alarms: every label set that is not calm, or is blind, at `until`.
+        flags: by calendar flag, whether the clock's value date has it.
     """
 
     until: int
@@ -222,3 +245,5 @@ class Output:
     thresholds: tuple[ThresholdInForce, ...] = ()
     watermarks_us: dict[str, int] = field(default_factory=dict)
     index: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=INDEX_COLUMNS))
+    alarms: tuple[Alarm, ...] = ()
+    flags: dict[str, bool] = field(default_factory=dict)

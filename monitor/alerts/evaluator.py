@@ -15,16 +15,17 @@ from polars import col as c
 from monitor.alerts.levels import LEVEL_COLUMNS, RULE_COLUMNS, SIGNED, fold
 from monitor.alerts.rules import in_force, with_rules
 from monitor.alerts.teller import Teller
-from monitor.calendar import EVENT
+from monitor.calendar import EVENT, FLAG_ORDER
 from monitor.index.scores import score_of
 from monitor.results import STEP_COLUMNS, Level, Output, label_columns
 from monitor.signals import label_names
 from monitor.signals.model import VALUE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from monitor.calendar import MarketCalendar
+    from monitor.results import Transition
     from monitor.signals.model import Signal
 
 _KEY_SEPARATOR: Final = "\x1f"  # no label has a control character
@@ -89,12 +90,7 @@ class Evaluator:
         self._standing = newest.select(self._standing.columns).unique("key", keep="last", maintain_order=True)
         shape = [*self.step_shape, "rank"]
         steps = pl.concat([loud.filter("is_step").select(shape), quiet.filter("is_step").select(shape)])
-        return Output(
-            until=until,
-            steps=steps.sort("tick", "rank", "value_date").select(*self.step_shape),
-            transitions=tuple(transitions),
-            thresholds=tuple(in_force(self._signals, self._calendar.flags_at(until))),
-        )
+        return self._output(until, steps.sort("tick", "rank", "value_date"), transitions)
 
     def blinded(self, values: Mapping[str, pl.DataFrame], until: int) -> Output:
         """Tell what went blind by the wall clock, as all input had stopped.
@@ -134,8 +130,7 @@ class Evaluator:
             replace(each, by_wall_clock=True) for each in self._teller.tell(loud, rows.clear(), self._standing)
         ]
         self._standing = pl.concat([self._standing, rows]).unique("key", keep="last", maintain_order=True)
-        thresholds = tuple(in_force(self._signals, self._calendar.flags_at(until)))
-        return Output(until, rows.select(*self.step_shape), tuple(transitions), thresholds)
+        return self._output(until, rows, transitions)
 
     def standing(self, until: int) -> Output:
         """Every label set's newest telling, as steps, for sinks that have seen nothing yet.
@@ -143,8 +138,19 @@ class Evaluator:
         Args:
             until: the newest tick run, epoch seconds.
         """
-        steps = self._standing.sort("tick", "signal", *self._labels).select(*self.step_shape)
-        return Output(until, steps, (), tuple(in_force(self._signals, self._calendar.flags_at(until))))
+        return self._output(until, self._standing.sort("tick", "signal", *self._labels), ())
+
+    def _output(self, until: int, steps: pl.DataFrame, transitions: Iterable[Transition]) -> Output:
+        flags = self._calendar.flags_at(until)
+        told = tuple(transitions)  # before the alarms: telling changes them
+        return Output(
+            until=until,
+            steps=steps.select(*self.step_shape),
+            transitions=told,
+            thresholds=tuple(in_force(self._signals, flags)),
+            alarms=self._teller.alarms,
+            flags={flag: flag in flags for flag in (EVENT, *FLAG_ORDER)},
+        )
 
     def state(self) -> dict[str, pl.DataFrame]:
         """All that the next tick needs to know, by name."""
@@ -170,7 +176,7 @@ class Evaluator:
         self._prints = fitted("prints", self._prints)
         self._newest = fitted("newest", self._newest)
         self._standing = fitted("standing", self._standing)
-        self._teller.restore(state["told"])
+        self._teller.restore(state["told"], self._standing)
 
     def _label_sets(self, values: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Every label set among the values, and the places of all that are known.

@@ -9,7 +9,7 @@ import polars as pl
 from polars import col as c
 
 from monitor.alerts.sentence import sentence
-from monitor.results import BLIND, Contributor, Level, Transition, word
+from monitor.results import BLIND, Alarm, Contributor, Level, Transition, word
 from monitor.signals.thresholds import Notify
 
 if TYPE_CHECKING:
@@ -26,17 +26,21 @@ _TOLD_COLUMNS: Final[dict[str, pl.DataType]] = {
     "blind": pl.Boolean(),
     "since": pl.Int64(),
     "row": pl.String(),
+    "threshold": pl.Float64(),
+    "blind_since": pl.Int64(),
 }
 
 
 @dataclass(slots=True)
 class _Told:
-    """What was last said of a label set, and under which threshold row."""
+    """What was last said of a label set, under which threshold row, and at which threshold its level was entered."""
 
     level: Level = Level.CALM
     blind: bool = False
     since: int = 0
     row: str | None = None
+    threshold: float | None = None
+    blind_since: int | None = None
 
     @property
     def state(self) -> str:
@@ -54,15 +58,35 @@ class Teller:
         self._signals = {signal.name: signal for signal in signals}
         self._labels = tuple(labels)
         self._told: dict[str, _Told] = {}
+        self._alarms: dict[str, Alarm] = {}
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Every label set that is not calm, or is blind."""
+        return tuple(self._alarms.values())
 
     def state(self) -> pl.DataFrame:
         """What was last said of each label set: a row a key."""
-        rows = [(key, int(each.level), each.blind, each.since, each.row) for key, each in self._told.items()]
+        rows = [
+            (key, int(each.level), each.blind, each.since, each.row, each.threshold, each.blind_since)
+            for key, each in self._told.items()
+        ]
         return pl.DataFrame(rows, schema=_TOLD_COLUMNS, orient="row")
 
-    def restore(self, state: pl.DataFrame) -> None:
-        """Go on from what an earlier process had said."""
-        self._told = {key: _Told(Level(level), *rest) for key, level, *rest in state.iter_rows()}
+    def restore(self, state: pl.DataFrame, standing: pl.DataFrame) -> None:
+        """Go on from what an earlier process had said.
+
+        Args:
+            state: what it left.
+            standing: the newest row of each label set, which knows its signal and labels.
+        """
+        missing = {name: pl.lit(None, kind) for name, kind in _TOLD_COLUMNS.items() if name not in state.columns}
+        rows = state.with_columns(**missing).select(*_TOLD_COLUMNS).iter_rows()
+        self._told = {key: _Told(Level(level), *rest) for key, level, *rest in rows}
+        self._alarms = {}
+        for row in standing.iter_rows(named=True):
+            if row["key"] in self._told:
+                self._note_alarm(row, self._told[row["key"]])
 
     def tell(self, told: pl.DataFrame, quiet: pl.DataFrame, standing: pl.DataFrame) -> Iterator[Transition]:
         """The transitions of these rows.
@@ -91,8 +115,15 @@ class Teller:
             if not row["is_newest"] and (row["value"] is None or level <= before.level):
                 continue
             since = before.since if level == before.level else row["tick"]
-            after = _Told(level, blind, since, row["row"] or before.row)
+            after = _Told(
+                level,
+                blind,
+                since,
+                row["row"] or before.row,
+                *_entered_and_blind_since(row, before, level, blind=blind),
+            )
             self._told[row["key"]] = after
+            self._note_alarm(row, after)
             if after.state != before.state:
                 if row["signal"] not in histories:
                     mine = c("signal") == row["signal"]
@@ -100,6 +131,14 @@ class Teller:
                     newest = pl.concat(parts, how="diagonal").sort("tick", maintain_order=True)
                     histories[row["signal"]] = pl.concat([standing.filter(mine), newest], how="diagonal")
                 yield self._transition(row, before, after, histories[row["signal"]])
+
+    def _note_alarm(self, row: dict[str, Any], told: _Told) -> None:
+        if told.state == Level.CALM.word:
+            self._alarms.pop(row["key"], None)
+            return
+        self._alarms[row["key"]] = Alarm(
+            row["signal"], self._label_set(row), told.level, told.since, told.threshold, told.blind_since
+        )
 
     def _transition(self, row: dict[str, Any], before: _Told, after: _Told, history: pl.DataFrame) -> Transition:
         signal = self._signals[row["signal"]]
@@ -150,6 +189,17 @@ class Teller:
 
     def _label_set(self, row: dict[str, Any]) -> dict[str, str]:
         return {name: row[name] for name in self._labels if row[name] is not None}
+
+
+def _entered_and_blind_since(
+    row: dict[str, Any], before: _Told, level: Level, *, blind: bool
+) -> tuple[float | None, int | None]:
+    """The threshold at which a level was entered, and since when its label set is blind."""
+    blind_since = (row["tick"] if before.blind_since is None else before.blind_since) if blind else None
+    if level == before.level:
+        return before.threshold, blind_since
+    edge = None if level is Level.CALM else row[f"{level.word}_enter"]
+    return (None if edge is None else float(edge * row["sign"])), blind_since
 
 
 def _threshold(row: dict[str, Any], before: Level, after: Level) -> float | None:

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from functools import partial
 from random import Random
 
+from prometheus_client import ProcessCollector
+
 from monitor import __version__
 from monitor.calendar import MarketCalendar
 from monitor.cli.outgoing import publish_sink, reject_sink
@@ -21,7 +23,8 @@ from monitor.pipeline import Pipeline
 from monitor.signals.model import Signal
 from monitor.sinks.base import Sink
 from monitor.sinks.log import LogSink
-from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
+from monitor.sinks.prometheus import PrometheusSink
+from monitor.sinks.snapshot import MetricOfSignal
 from monitor.sources.base import SourceError
 from monitor.sources.clock import StoryClock
 from monitor.sources.file import FileSource
@@ -31,6 +34,7 @@ from monitor.sources.supervisor import KAFKA, Feed, Supervisor, SupervisorSettin
 from monitor.stages.bar_topic import BarTopic, BarWriter, Claims
 from monitor.stages.sealing import SealingRun
 from monitor.stories import Story
+from monitor.streams import STREAMS, Reason
 
 
 class StageError(Exception):
@@ -63,6 +67,11 @@ class Assembled:
         self.run, self.not_ready_because = run.run, run.not_ready_because
         self.supervisor, self.prometheus = supervisor, prometheus
         self.clock, self.journal, self.goes_on = clock, journal, goes_on
+        ProcessCollector(registry=prometheus.registry)
+        prometheus.stands(
+            is_ready=lambda: run.not_ready_because() is None,
+            now_us=clock.now_us if clock else lambda: time.time_ns() // 1_000,
+        )
 
 
 def assemble(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
@@ -87,7 +96,9 @@ def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assemb
     """Evaluates signals, of events that it seals itself or of bars that others sealed."""
     signals = settings.catalogue()
     calendar = MarketCalendar(settings.calendar.user_dates())
-    prometheus = PrometheusSink([metric_of(each) for each in signals], __version__)
+    prometheus = PrometheusSink(
+        [metric_of(each) for each in signals], __version__, streams=STREAMS, reasons=tuple(Reason)
+    )
     begin = story.first_tick if story else settings.run.first_tick
     pipeline = Pipeline(signals, calendar, begin=begin, is_durable=settings.run.state is not None)
     journal = _journal(settings, story, pipeline, calendar, prometheus, closing)
@@ -118,7 +129,7 @@ def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
     groups = {each.group for each in sources.values()}
     if len(groups) > 1:
         raise StageError(f"the sources of one topic of bars must be of one group, not of {', '.join(sorted(groups))}")
-    prometheus = PrometheusSink([], __version__)
+    prometheus = PrometheusSink([], __version__, streams=STREAMS, reasons=tuple(Reason))
     chosen = settings.bars
     topic = BarTopic(settings.kafka.connection(), chosen.topic, groups.pop(), chosen.keep_days, chosen.replication)
     count = topic.make()
@@ -225,5 +236,15 @@ def metric_of(each: Signal) -> MetricOfSignal:
     """What the metrics page needs to know of a signal."""
     headline_rows = frozenset(row.id for row in each.thresholds if row.headline)
     return MetricOfSignal(
-        each.name, each.alert, each.help, each.segment, each.labels, each.headline, bool(each.thresholds), headline_rows
+        name=each.name,
+        alert=each.alert,
+        help=each.help,
+        segment=each.segment,
+        labels=each.labels,
+        headline=each.headline,
+        has_levels=bool(each.thresholds),
+        headline_rows=headline_rows,
+        title=each.title,
+        unit=each.unit,
+        notify=each.notify or "",
     )

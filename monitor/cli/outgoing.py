@@ -12,9 +12,9 @@ from monitor.kafka.outbox import Outbox
 from monitor.kafka.publisher import Publisher
 from monitor.sinks.base import Sink
 from monitor.sinks.files import REJECTS_FILE
-from monitor.sinks.prometheus import MetricOfSignal
 from monitor.sinks.publish import PublishSink
 from monitor.sinks.rejects import RejectFile, RejectTopic
+from monitor.sinks.snapshot import MetricOfSignal
 from monitor.streams import STREAMS
 
 TOPIC_SECONDS = 5.0

@@ -34,6 +34,8 @@ def metrics_page(signals: Sequence[Signal]) -> str:
         _table_of(market),
         "## The monitor itself",
         _table_of(own),
+        "Besides, the `process_*` metrics of the Prometheus client library: memory, CPU seconds, open files, "
+        "and `process_start_time_seconds`, which tells of a restart.",
     )
 
 

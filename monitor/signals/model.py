@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import polars as pl
 from polars import col as c
 
+from monitor.signals.thresholds import Notify
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -160,6 +162,11 @@ class Signal:
     def runbook(self) -> str:
         """The path of the alert's runbook."""
         return f"/runbooks/{self.alert}"
+
+    @property
+    def notify(self) -> Notify | None:
+        """Who is told of its alert, at most: the loudest of its threshold rows; None without thresholds."""
+        return max((row.notify for row in self.thresholds), key=list(Notify).index, default=None)
 
     @property
     def unit(self) -> str:

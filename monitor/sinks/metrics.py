@@ -49,6 +49,30 @@ SIGNAL_THRESHOLD: Final = Family(
     "market_signal_threshold", "gauge", "The thresholds in force on today's value date, in the signal's unit.",
     ("signal", "row", "level", "edge"),
 )  # fmt: skip
+SIGNAL_INFO: Final = Family(
+    "market_signal", "info", "What a signal is: names for people, its segment, and who is told of its alert.",
+    ("signal", "title", "segment", "unit", "alert", "notify"),
+)  # fmt: skip
+SIGNAL_SINCE: Final = Family(
+    "market_signal_since_timestamp_seconds", "gauge",
+    "Event time since when a level that is not calm has stood; while it is calm there is no series.", ("signal",),
+    has_signal_labels=True,
+)  # fmt: skip
+SIGNAL_CROSSED: Final = Family(
+    "market_signal_crossed_threshold", "gauge",
+    "The threshold at which the level that stands was entered, in the signal's unit; while calm there is no series.",
+    ("signal",), has_signal_labels=True,
+)  # fmt: skip
+SIGNAL_BLIND_SINCE: Final = Family(
+    "market_signal_blind_since_timestamp_seconds", "gauge",
+    "Event time since when the input is lost, stale or repeated; while it is sound there is no series.", ("signal",),
+    has_signal_labels=True,
+)  # fmt: skip
+CALENDAR_FLAG: Final = Family(
+    "market_calendar_flag", "gauge",
+    "1 on today's calendar flags: Y, Q, M: first or last business day of a year, a quarter, a month; C: the 15th or "
+    "the business day after it; E: within an announcement of the settings.", ("flag",),
+)  # fmt: skip
 ALERT_LEVEL: Final = Family("market_alert_level", "gauge", "Highest level over an alert's label sets.", ("alert",))
 SEGMENT_LEVEL: Final = Family("market_segment_level", "gauge", "Highest level of a segment's signals.", ("segment",))
 SEGMENT_BLIND: Final = Family(
@@ -121,6 +145,11 @@ OUTBOX_DROPPED: Final = Family(
 SYNTHETIC: Final = Family(
     "monitor_synthetic", "gauge", "1 if the events are made up: no number here is of a real market."
 )
+READY: Final = Family("monitor_ready", "gauge", "1 while all sources are connected and caught up, as /-/ready says.")
+CLOCK: Final = Family(
+    "monitor_clock_timestamp_seconds", "gauge",
+    "What time it is for the monitor: the wall's, or the story's while one is played.",
+)  # fmt: skip
 STATE_WRITABLE: Final = Family("monitor_state_writable", "gauge", "0 while the durable state cannot be written.")
 TICK_DURATION: Final = Family(
     "monitor_tick_duration_seconds", "histogram", "Wall time that an advance of the ticks took."
@@ -133,6 +162,10 @@ SERIES_DROPPED: Final = Family(
     "monitor_series_dropped", "counter", "Steps not exported, because their signal has too many label sets.",
     ("signal",),
 )  # fmt: skip
+SERIES: Final = Family("monitor_signal_series", "gauge", "Label sets of a signal that are exported.", ("signal",))
+SERIES_LIMIT: Final = Family(
+    "monitor_signal_series_limit", "gauge", "So many label sets a signal are exported at most."
+)
 BUILD: Final = Family("monitor_build", "info", "The version of the monitor.", ("version",))
 
 FAMILIES: Final = tuple(each for each in list(globals().values()) if isinstance(each, Family))

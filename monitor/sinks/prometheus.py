@@ -6,24 +6,22 @@ delay one. An absent signal has no series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
-from monitor.results import MICROSECONDS_PER_SECOND, REGIMES, SEGMENTS, Level
+from monitor.results import MICROSECONDS_PER_SECOND
 from monitor.sinks import metrics
 from monitor.sinks.base import Sink
+from monitor.sinks.market_page import MarketCollector
+from monitor.sinks.snapshot import Now, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from monitor.results import Ingested, Output, ThresholdInForce
+    from monitor.results import Ingested, Output
     from monitor.sinks.metrics import Family
+    from monitor.sinks.snapshot import Labels, MetricOfSignal
 
 TICK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _UNDER_WAY_BUCKETS: Final = (*TICK_BUCKETS, 10.0, 30.0)
@@ -35,72 +33,37 @@ _SYNTHETIC_KIND: Final = "scenario"
 _UP: Final = "up"
 """The state of a source that is connected."""
 
-Labels = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MetricOfSignal:
-    """What a metric needs to know of its signal.
-
-    Attributes:
-        name: the signal's name; the metric is `market_<name>`.
-        alert: the alert's id.
-        help: one sentence.
-        segment: the market segment.
-        labels: the signal's labels, in order.
-        headline: whether its segment is blind when it is.
-        has_levels: whether it has thresholds.
-        headline_rows: the threshold rows under which it is a headline; None: all of its label sets with levels.
-    """
-
-    name: str
-    alert: str
-    help: str
-    segment: str
-    labels: tuple[str, ...]
-    headline: bool
-    has_levels: bool
-    headline_rows: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Now:
-    """The newest state of one label set."""
-
-    value: float | None
-    blind: bool
-    level: int | None
-    value_date: date | None
-    score: float | None
-    row: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """Everything a scrape shows of the market, as of one tick; never changed, only replaced."""
-
-    states: dict[str, dict[Labels, _Now]] = field(default_factory=dict)
-    thresholds: tuple[ThresholdInForce, ...] = ()
-    index: dict[str, Any] | None = None
-
 
 class PrometheusSink(Sink):
     """Keeps the newest state of every label set, for scrapes.
+
+    Args:
+        signals: what each metric needs to know of its signal.
+        version: of the monitor.
+        streams: the contracts, whose counters are there from the start: a rate needs to see them at 0.
+        reasons: why events may be refused.
+        max_series: so many label sets a signal are exported.
 
     Attributes:
         registry: what the metrics page shows.
     """
 
     def __init__(
-        self, signals: Sequence[MetricOfSignal], version: str, *, max_series: int = MAX_SERIES_A_SIGNAL
+        self,
+        signals: Sequence[MetricOfSignal],
+        version: str,
+        *,
+        streams: Collection[str] = (),
+        reasons: Collection[str] = (),
+        max_series: int = MAX_SERIES_A_SIGNAL,
     ) -> None:
         self._signals = {signal.name: signal for signal in signals}
         self._max_series = max_series
-        self._states: dict[str, dict[Labels, _Now]] = {signal.name: {} for signal in signals}
+        self._states: dict[str, dict[Labels, Now]] = {signal.name: {} for signal in signals}
         self._last_event_us: dict[str, int] = {}
-        self._snapshot = _Snapshot({name: {} for name in self._states})
+        self._snapshot = Snapshot({name: {} for name in self._states})
         self.registry = CollectorRegistry()
-        self.registry.register(_MarketCollector(self))
+        self.registry.register(MarketCollector(self._signals, lambda: self._snapshot))
         registry = self.registry
         self._events = _counter(metrics.EVENTS, registry)
         self._rejected = _counter(metrics.REJECTED, registry)
@@ -124,17 +87,19 @@ class PrometheusSink(Sink):
         self._tick_duration = _histogram(metrics.TICK_DURATION, TICK_BUCKETS, registry)
         self._event_to_metric = _histogram(metrics.EVENT_TO_METRIC, _UNDER_WAY_BUCKETS, registry)
         self._dropped = _counter(metrics.SERIES_DROPPED, registry)
+        self._ready, self._clock = _gauge(metrics.READY, registry), _gauge(metrics.CLOCK, registry)
+        _gauge(metrics.SERIES_LIMIT, registry).set(max_series)
+        for stream in streams:
+            for counter in (self._events, self._late, self._doubles):
+                counter.labels(stream)
+            for reason in reasons:
+                self._rejected.labels(stream, reason)
         Info(metrics.BUILD.name, metrics.BUILD.help, registry=registry).info({"version": version})
 
-    @property
-    def snapshot(self) -> _Snapshot:
-        """The newest state."""
-        return self._snapshot
-
-    @property
-    def signals(self) -> dict[str, MetricOfSignal]:
-        """By name, what each metric needs to know of its signal."""
-        return self._signals
+    def stands(self, *, is_ready: Callable[[], bool], now_us: Callable[[], int]) -> None:
+        """Say whom a scrape asks whether the monitor is ready, and what time it is for it, epoch microseconds."""
+        self._ready.set_function(lambda: float(is_ready()))
+        self._clock.set_function(lambda: now_us() / MICROSECONDS_PER_SECOND)
 
     def ingested(self, what: Ingested) -> None:
         """Count what a batch brought."""
@@ -165,7 +130,7 @@ class PrometheusSink(Sink):
             changed.add(row["signal"])
         states = self._snapshot.states | {name: dict(self._states[name]) for name in changed}
         index = output.index.row(-1, named=True) if output.index.height else self._snapshot.index
-        self._snapshot = _Snapshot(states, output.thresholds, index)
+        self._snapshot = Snapshot(states, output.thresholds, index, output.alarms, output.flags)
         for stream, watermark_us in output.watermarks_us.items():
             self._watermark.labels(stream).set(watermark_us / MICROSECONDS_PER_SECOND)
 
@@ -231,136 +196,7 @@ class PrometheusSink(Sink):
             return
         if before and before.value_date and row["value_date"] and row["value_date"] < before.value_date:
             return  # a revision of a day that is past: what stands now is newer
-        known[labels] = _Now(row["value"], row["blind"], row["level"], row["value_date"], row["score"], row["row"])
-
-
-class _MarketCollector(Collector):
-    """Makes the market's series from the newest snapshot."""
-
-    def __init__(self, sink: PrometheusSink) -> None:
-        self._sink = sink
-
-    def describe(self) -> list[Metric]:
-        """Nothing up front: which series there are depends on the data."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """All series of one tick."""
-        snapshot = self._sink.snapshot
-        signals = self._sink.signals
-        for name, states in snapshot.states.items():
-            yield _values(signals[name], states)
-        yield from _levels(signals, snapshot)
-        yield _scores(signals, snapshot)
-        yield from _segments(signals, snapshot)
-        if snapshot.index is not None:
-            yield from _index(snapshot.index)
-        thresholds = _family(metrics.SIGNAL_THRESHOLD)
-        for each in snapshot.thresholds:
-            thresholds.add_metric([each.signal, each.row, each.level, each.edge], each.value)
-        yield thresholds
-
-
-def _values(signal: MetricOfSignal, states: dict[Labels, _Now]) -> Metric:
-    family = Metric(f"{metrics.PREFIX}{signal.name}", signal.help, "gauge")
-    for labels, now in states.items():
-        if now.value is not None:
-            family.add_sample(family.name, _label_set(signal, labels), now.value)
-    return family
-
-
-def _label_set(signal: MetricOfSignal, labels: Labels) -> dict[str, str]:
-    """The labels that a label set has; one that it lacks is left out."""
-    return {name: value for name, value in zip(signal.labels, labels, strict=True) if value}
-
-
-def _levels(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterator[Metric]:
-    """Level and blindness of every label set, and each alert's level: the highest over its label sets."""
-    levels, blind, alerts = (
-        _family(each) for each in (metrics.SIGNAL_LEVEL, metrics.SIGNAL_BLIND, metrics.ALERT_LEVEL)
-    )
-    for name, states in snapshot.states.items():
-        signal = signals[name]
-        for labels, now in states.items():
-            label_set = {"signal": name} | _label_set(signal, labels)
-            blind.add_sample(blind.name, label_set, now.blind)
-            if now.level is not None:
-                levels.add_sample(levels.name, label_set, now.level)
-        if signal.has_levels:
-            at_all = [now.level for now in states.values() if now.level is not None]
-            if at_all:  # an alert that has seen no data is not calm
-                alerts.add_metric([signal.alert], max(at_all))
-    yield levels
-    yield blind
-    yield alerts
-
-
-def _segments(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Iterator[Metric]:
-    level: dict[str, int] = {}
-    blind: dict[str, bool] = {}
-    for name, states in snapshot.states.items():
-        segment = signals[name].segment
-        for now in states.values():
-            if now.level is not None:  # a segment that has seen no level is not calm
-                level[segment] = max(level.get(segment, Level.CALM), now.level)
-            is_headline = _is_headline(signals[name], now)
-            blind[segment] = blind.get(segment, False) or (now.blind and is_headline)
-    yield _by_segment(metrics.SEGMENT_LEVEL, level)
-    yield _by_segment(metrics.SEGMENT_BLIND, blind)
-
-
-def _is_headline(signal: MetricOfSignal, now: _Now) -> bool:
-    """Whether the segment is scored by it: an issue that no threshold is for does not blind its segment."""
-    if signal.headline_rows is None:
-        return signal.headline and now.level is not None
-    return now.row in signal.headline_rows
-
-
-def _scores(signals: dict[str, MetricOfSignal], snapshot: _Snapshot) -> Metric:
-    family = _family(metrics.SIGNAL_SCORE)
-    for name, states in snapshot.states.items():
-        for labels, now in states.items():
-            if now.score is not None:
-                family.add_sample(family.name, {"signal": name} | _label_set(signals[name], labels), now.score)
-    return family
-
-
-_OF_INDEX: Final = {
-    "stress_index": metrics.INDEX,
-    "low": metrics.INDEX_LOW,
-    "high": metrics.INDEX_HIGH,
-    "coverage": metrics.COVERAGE,
-    "capped": metrics.REGIME_CAPPED,
-}
-
-
-def _index(row: dict[str, Any]) -> Iterator[Metric]:
-    """The index, its parts and the regime; what is null has no series."""
-    for column, each in _OF_INDEX.items():
-        family = _family(each)
-        if row[column] is not None:
-            family.add_metric([], row[column])
-        yield family
-    scores = {segment: row[segment] for segment in SEGMENTS if row[segment] is not None}
-    yield _by_segment(metrics.SEGMENT_SCORE, scores)
-    parts = {segment: row[f"contribution_{segment}"] for segment in scores}
-    yield _by_segment(metrics.CONTRIBUTION, parts)
-    regimes = _family(metrics.REGIME)
-    for regime in REGIMES:
-        regimes.add_metric([regime], regime == row["regime"])
-    yield regimes
-
-
-def _by_segment(each: Family, values: dict[str, int] | dict[str, bool] | dict[str, float]) -> Metric:
-    family = _family(each)
-    for segment, value in values.items():
-        family.add_metric([segment], value)
-    return family
-
-
-def _family(each: Family) -> GaugeMetricFamily:
-    """A market metric, to be given its series; those that have their signal's labels too are added as samples."""
-    return GaugeMetricFamily(each.name, each.help, labels=each.labels)
+        known[labels] = Now(row["value"], row["blind"], row["level"], row["value_date"], row["score"], row["row"])
 
 
 def _counter(each: Family, registry: CollectorRegistry) -> Counter:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from monitor.results import Ingested, Output
     from monitor.sinks.outgoing import Outbox
-    from monitor.sinks.prometheus import MetricOfSignal
+    from monitor.sinks.snapshot import MetricOfSignal
 
 INDEX_KEY: Final = "stress-index"
 STANDING: Final = "standing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
 import polars as pl
@@ -12,7 +12,7 @@ from polars import col as c
 
 from monitor.alerts.evaluator import Evaluator
 from monitor.calendar import MarketCalendar
-from monitor.results import Output, Transition
+from monitor.results import BLIND, Alarm, Level, Output, Transition
 from monitor.signals.model import VALUE_COLUMNS, Signal
 from monitor.signals.thresholds import Edge, Hold, ThresholdRow
 from tests.alerts.plain import Point, Rule, over_prints
@@ -127,6 +127,43 @@ def test_the_results_do_not_depend_on_the_cuts(prints: list[Value], trades: list
         assert told(cut) == told(at_once)
         order = ["tick", "signal", "instrument", "value_date"]
         assert steps_of(cut).sort(order).equals(steps_of(at_once).sort(order))
+        assert standing_alarms(cut[-1]) == standing_alarms(at_once[-1]) == alarms_told(at_once)
+
+
+def standing_alarms(output: Output) -> dict[tuple[str, str], Alarm]:
+    """By signal and instrument; since when a blind one was calm, no transition says."""
+    alarms = (each if each.level else replace(each, since=0) for each in output.alarms)
+    return {(each.signal, each.labels["instrument"]): each for each in alarms}
+
+
+def alarms_told(outputs: list[Output]) -> dict[tuple[str, str], Alarm]:
+    """The same, as a reader of the transitions would keep it."""
+    alarms: dict[tuple[str, str], Alarm] = {}
+    levels = {level.word: level for level in Level}
+    row = {PRINTED.name: ROW, TRADED.name: HELD}
+    for each in told(outputs):
+        key = (each.signal, each.labels["instrument"])
+        before = alarms.pop(key, Alarm(each.signal, each.labels, Level.CALM, 0, None, None))
+        level = levels.get(each.after, before.level)
+        threshold = before.threshold
+        if level != before.level:
+            enters = row[each.signal].enters(CALENDAR.flags(each.value_date or DAY))
+            threshold = enters[level - 1] if level else None
+        if each.after == BLIND:
+            alarms[key] = replace(before, blind_since=each.since)
+        elif level > Level.CALM:
+            alarms[key] = Alarm(each.signal, each.labels, level, each.since, threshold, None)
+    return alarms
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(printed, max_size=9).map(one_a_tick), st.lists(traded, max_size=9).map(one_a_tick))
+def test_what_stands_is_known_after_a_restart(prints: list[Value], trades: list[Value]) -> None:
+    values, end = {PRINTED.name: prints, TRADED.name: trades}, OPEN + 301 * MINUTE
+    first, second = Evaluator(SIGNALS, CALENDAR), Evaluator(SIGNALS, CALENDAR)
+    before = first.advance(frames(values, -1, end), end)
+    second.restore(first.state())
+    assert standing_alarms(second.standing(end)) == standing_alarms(before)
 
 
 # Few moments and few days, so that revisions, late days and blind ones meet.

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from monitor.pipeline import Pipeline
 from monitor.results import BLIND, Level, Output, Transition
 from monitor.signals import CATALOGUE
-from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
+from monitor.sinks.prometheus import PrometheusSink
+from monitor.sinks.snapshot import MetricOfSignal
 from tests.blind.stressed_day import (
     BEGIN,
     ISSUES,

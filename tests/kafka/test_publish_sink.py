@@ -7,8 +7,8 @@ import json
 from monitor.kafka.outbox import Outbox
 from monitor.kafka.publisher import Publisher
 from monitor.sinks.files import transition_line
-from monitor.sinks.prometheus import MetricOfSignal
 from monitor.sinks.publish import PublishSink
+from monitor.sinks.snapshot import MetricOfSignal
 from tests.kafka.broker import Broker, create_topic
 from tests.kafka.messages import plain
 from tests.kafka.records import records

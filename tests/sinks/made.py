@@ -12,6 +12,7 @@ from monitor.results import (
     INDEX_COLUMNS,
     SEGMENTS,
     STEP_COLUMNS,
+    Alarm,
     Contributor,
     Ingested,
     Output,
@@ -40,10 +41,14 @@ def output(
     until: int = TICK,
     watermarks_us: dict[str, int] | None = None,
     index: Sequence[dict[str, Any]] = (),
+    alarms: Sequence[Alarm] = (),
+    flags: dict[str, bool] | None = None,
 ) -> Output:
     frame = pl.DataFrame(list(steps), schema=STEP_SHAPE)
     rows = pl.DataFrame(list(index), schema=INDEX_COLUMNS)
-    return Output(until, frame, tuple(transitions), tuple(thresholds), watermarks_us or {}, rows)
+    return Output(
+        until, frame, tuple(transitions), tuple(thresholds), watermarks_us or {}, rows, tuple(alarms), flags or {}
+    )
 
 
 def index_row(**more: Any) -> dict[str, Any]:

@@ -15,13 +15,15 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
-from monitor.results import ThresholdInForce
-from monitor.sinks.prometheus import MetricOfSignal, PrometheusSink
+from monitor.results import Alarm, Level, ThresholdInForce
+from monitor.sinks.prometheus import PrometheusSink
+from monitor.sinks.snapshot import MetricOfSignal
 from tests.sinks import made
 
 TAIL = MetricOfSignal(
-    "repo_tail_bp", "RepoTailBp", "How much more.", "repo", ("instrument", "window"), headline=True, has_levels=True
-)
+    "repo_tail_bp", "RepoTailBp", "How much more.", "repo", ("instrument", "window"), headline=True, has_levels=True,
+    title="Repo tail", unit="bp", notify="on-call",
+)  # fmt: skip
 SPREAD = MetricOfSignal(
     "repo_spread_bp", "RepoSpreadBp", "How much dearer.", "repo", ("instrument", "window"), headline=True,
     has_levels=True,
@@ -42,6 +44,9 @@ GOLDEN = r"""# HELP market_repo_tail_bp How much more.
 # TYPE market_repo_tail_bp gauge
 market_repo_tail_bp{instrument="SOFR"} 217.0
 market_repo_tail_bp{instrument="GC \"ON\"",window="30m"} 12.5
+# HELP market_signal_info What a signal is: names for people, its segment, and who is told of its alert.
+# TYPE market_signal_info gauge
+market_signal_info{alert="RepoTailBp",notify="on-call",segment="repo",signal="repo_tail_bp",title="Repo tail",unit="bp"} 1.0
 # HELP market_signal_level 0 calm, 1 warning, 2 critical; stays while blind.
 # TYPE market_signal_level gauge
 market_signal_level{instrument="SOFR",signal="repo_tail_bp"} 2.0
@@ -57,6 +62,15 @@ market_alert_level{alert="RepoTailBp"} 2.0
 # TYPE market_signal_score_ratio gauge
 market_signal_score_ratio{instrument="SOFR",signal="repo_tail_bp"} 1.0
 market_signal_score_ratio{instrument="GC \"ON\"",signal="repo_tail_bp",window="30m"} 0.0
+# HELP market_signal_since_timestamp_seconds Event time since when a level that is not calm has stood; while it is calm there is no series.
+# TYPE market_signal_since_timestamp_seconds gauge
+market_signal_since_timestamp_seconds{instrument="SOFR",signal="repo_tail_bp"} 1.5687216e+09
+# HELP market_signal_crossed_threshold The threshold at which the level that stands was entered, in the signal's unit; while calm there is no series.
+# TYPE market_signal_crossed_threshold gauge
+market_signal_crossed_threshold{instrument="SOFR",signal="repo_tail_bp"} 80.0
+# HELP market_signal_blind_since_timestamp_seconds Event time since when the input is lost, stale or repeated; while it is sound there is no series.
+# TYPE market_signal_blind_since_timestamp_seconds gauge
+market_signal_blind_since_timestamp_seconds{instrument="GC \"ON\"",signal="repo_tail_bp",window="30m"} 1.568721601e+09
 # HELP market_segment_level Highest level of a segment's signals.
 # TYPE market_segment_level gauge
 market_segment_level{segment="repo"} 2.0
@@ -66,6 +80,13 @@ market_segment_blind{segment="repo"} 0.0
 # HELP market_signal_threshold The thresholds in force on today's value date, in the signal's unit.
 # TYPE market_signal_threshold gauge
 market_signal_threshold{edge="enter",level="warning",row="benchmark",signal="repo_tail_bp"} 40.0
+# HELP market_calendar_flag 1 on today's calendar flags: Y, Q, M: first or last business day of a year, a quarter, a month; C: the 15th or the business day after it; E: within an announcement of the settings.
+# TYPE market_calendar_flag gauge
+market_calendar_flag{flag="Q"} 1.0
+market_calendar_flag{flag="C"} 0.0
+# HELP monitor_signal_series Label sets of a signal that are exported.
+# TYPE monitor_signal_series gauge
+monitor_signal_series{signal="repo_tail_bp"} 2.0
 # HELP monitor_events_total Events that met their contract; goes on after a restart with its state.
 # TYPE monitor_events_total counter
 monitor_events_total{stream="repo"} 3.0
@@ -84,7 +105,7 @@ monitor_last_event_timestamp_seconds{stream="repo"} 1.5
 # HELP monitor_watermark_timestamp_seconds Event time up to which a stream is sealed.
 # TYPE monitor_watermark_timestamp_seconds gauge
 monitor_watermark_timestamp_seconds{stream="repo"} 0.5
-"""
+"""  # noqa: E501 - as it is read
 
 Samples = dict[str, dict[frozenset[tuple[str, str]], float]]
 
@@ -140,7 +161,15 @@ def test_the_text_of_a_small_scrape() -> None:
         made.step("repo_tail_bp", 12.5, 0, row="trades", score=0.0, instrument='GC "ON"', window="30m"),
     ]
     thresholds = [ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 40)]
-    sink.wrote(made.output(steps, thresholds=thresholds, watermarks_us={"repo": 500_000}))
+    alarms = [
+        Alarm("repo_tail_bp", {"instrument": "SOFR"}, Level.CRITICAL, made.TICK, 80.0, None),
+        Alarm("repo_tail_bp", {"instrument": 'GC "ON"', "window": "30m"}, Level.CALM, 1, None, made.TICK + 1),
+    ]
+    sink.wrote(
+        made.output(
+            steps, thresholds=thresholds, watermarks_us={"repo": 500_000}, alarms=alarms, flags={"Q": True, "C": False}
+        )
+    )
     text = prometheus_text(sink)
     assert text.startswith(GOLDEN)
     assert text.endswith(
@@ -433,7 +462,7 @@ def test_a_scrape_under_way_sees_none_of_the_next_tick_and_does_not_hold_it_up()
     sink.wrote(made.output(more, thresholds=[ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 2.0)]))
     families += [family for family in scrape if family.name.startswith("market_")]
     values = {(s.name, tuple(s.labels.items())): s.value for family in families for s in family.samples}
-    assert len(values) == 5 + 5 + 5 + 4 + 2 + 2 + 1
+    assert len(values) == 5 + 5 + 5 + 5 + 4 + 2 + 2 + 1
     assert {value for (name, _), value in values.items() if not name.endswith("_blind")} == {1.0}
     assert set(of("market_repo_tail_bp", sink).values()) == {2.0}
 
@@ -494,6 +523,17 @@ def test_the_index_its_parts_and_its_regime() -> None:
     assert there["market_stress_regime"] == {
         labels(regime=regime): regime == "elevated" for regime in ("calm", "elevated", "stressed", "crisis")
     }
+
+
+def test_counters_are_there_from_the_start_and_so_is_what_a_scrape_asks() -> None:
+    sink = sink_of(streams=("repo", "cds"), reasons=("not_json", "blank_line"))
+    assert set(of("monitor_events_total", sink).values()) == {0}
+    assert len(of("monitor_events_rejected_total", sink)) == 4
+    ready, now_us = False, 1_500_000
+    sink.stands(is_ready=lambda: ready, now_us=lambda: now_us)
+    assert (of("monitor_ready", sink), of("monitor_clock_timestamp_seconds", sink)) == ({labels(): 0}, {labels(): 1.5})
+    ready, now_us = True, 2_000_000
+    assert (of("monitor_ready", sink), of("monitor_clock_timestamp_seconds", sink)) == ({labels(): 1}, {labels(): 2})
 
 
 def test_an_index_of_nothing_has_no_series() -> None:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.sinks.files import transition_line
-from monitor.sinks.prometheus import MetricOfSignal
 from monitor.sinks.publish import PublishSink, alert_key
+from monitor.sinks.snapshot import MetricOfSignal
 from tests.sinks import made
 
 SIGNALS = [

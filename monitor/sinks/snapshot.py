@@ -1,0 +1,67 @@
+"""What a scrape shows of the market: the newest state of every label set, as of one tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from monitor.results import Alarm, ThresholdInForce
+
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricOfSignal:
+    """What a metric needs to know of its signal.
+
+    Attributes:
+        name: the signal's name; the metric is `market_<name>`.
+        alert: the alert's id.
+        help: one sentence.
+        segment: the market segment.
+        labels: the signal's labels, in order.
+        headline: whether its segment is blind when it is.
+        has_levels: whether it has thresholds.
+        headline_rows: the threshold rows under which it is a headline; None: all of its label sets with levels.
+        title: a few words for people.
+        unit: as the name says it.
+        notify: who is told of its alert, at most: `none`, `desk` or `on-call`; empty without thresholds.
+    """
+
+    name: str
+    alert: str
+    help: str
+    segment: str
+    labels: tuple[str, ...]
+    headline: bool
+    has_levels: bool
+    headline_rows: frozenset[str] | None = None
+    title: str = ""
+    unit: str = ""
+    notify: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The newest state of one label set."""
+
+    value: float | None
+    blind: bool
+    level: int | None
+    value_date: date | None
+    score: float | None
+    row: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a scrape shows of the market, as of one tick; never changed, only replaced."""
+
+    states: dict[str, dict[Labels, Now]] = field(default_factory=dict)
+    thresholds: tuple[ThresholdInForce, ...] = ()
+    index: dict[str, Any] | None = None
+    alarms: tuple[Alarm, ...] = ()
+    flags: dict[str, bool] = field(default_factory=dict)
