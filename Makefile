@@ -49,6 +49,7 @@ check: install ## lint, format, strict types, generated files current
 bench: install ## what it costs, as ratios against loops by hand in the same run (several minutes)
 	@$(BIN)/python -m tests.bench.run
 	@$(BIN)/python -m tests.bench.kafka
+	@$(BIN)/python -m tests.bench.scrape
 
 format: install ## write the format that check wants
 	@$(BIN)/ruff check --fix .

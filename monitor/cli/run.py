@@ -85,7 +85,7 @@ def run(
         except (StoryError, StateError, StageError, KafkaConnectionError) as error:
             fail(error)
         server = HttpServer(
-            metrics_app(assembled.prometheus.registry, assembled.not_ready_because),
+            metrics_app(assembled.prometheus.page, assembled.not_ready_because),
             settings.http.host,
             settings.http.metrics_port,
         )

@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -17,7 +16,6 @@ from monitor.sinks.base import SinkError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from prometheus_client import CollectorRegistry
     from starlette.requests import Request
 
 SERVICE_UNAVAILABLE: Final = 503
@@ -25,17 +23,17 @@ _POLL_SECONDS: Final = 0.02
 _BACKLOG: Final = 128
 
 
-def metrics_app(registry: CollectorRegistry, not_ready_because: Callable[[], str | None]) -> Starlette:
+def metrics_app(page: Callable[[str], tuple[bytes, str]], not_ready_because: Callable[[], str | None]) -> Starlette:
     """The application behind the metrics port.
 
     Args:
-        registry: what `/metrics` shows, as Prometheus or OpenMetrics text, as the scraper asks.
+        page: what `/metrics` shows, and its content type, for a request's `accept`.
         not_ready_because: a sentence while the monitor is not ready, else None.
     """
 
     def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"content-type": content_type})
+        text, content_type = page(request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": content_type})
 
     def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")

@@ -4,124 +4,90 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-
 from monitor.results import REGIMES, SEGMENTS, Level
 from monitor.sinks import metrics
+from monitor.sinks.exposition import gauge_text, label_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from monitor.results import Alarm
+    from monitor.sinks.exposition import Series
     from monitor.sinks.metrics import Family
-    from monitor.sinks.snapshot import Labels, MetricOfSignal, Now, Snapshot
+    from monitor.sinks.snapshot import MetricOfSignal, Now, Snapshot
 
 
-class MarketCollector(Collector):
-    """Makes the market's series from the newest snapshot.
+def market_text(signals: Mapping[str, MetricOfSignal], snapshot: Snapshot) -> str:
+    """All series of one tick.
 
     Args:
         signals: by name, what each metric needs to know of its signal.
-        newest: the newest snapshot.
+        snapshot: of that tick.
     """
-
-    def __init__(self, signals: Mapping[str, MetricOfSignal], newest: Callable[[], Snapshot]) -> None:
-        self._signals, self._newest = signals, newest
-
-    def describe(self) -> list[Metric]:
-        """Nothing up front: which series there are depends on the data."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """All series of one tick."""
-        snapshot, signals = self._newest(), self._signals
-        for name, states in snapshot.states.items():
-            yield _values(signals[name], states)
-        yield _infos(signals)
-        yield from _levels(signals, snapshot)
-        yield _scores(signals, snapshot)
-        yield from _alarms(snapshot.alarms)
-        yield from _segments(signals, snapshot)
-        if snapshot.index is not None:
-            yield from _index(snapshot.index)
-        thresholds = _family(metrics.SIGNAL_THRESHOLD)
-        for each in snapshot.thresholds:
-            thresholds.add_metric([each.signal, each.row, each.level, each.edge], each.value)
-        yield thresholds
-        flags = _family(metrics.CALENDAR_FLAG)
-        for flag, is_set in snapshot.flags.items():
-            flags.add_metric([flag], is_set)
-        yield flags
-        series = _family(metrics.SERIES)
-        for name, states in snapshot.states.items():
-            series.add_metric([name], len(states))
-        yield series
+    return "".join(_families(signals, snapshot))
 
 
-def _values(signal: MetricOfSignal, states: dict[Labels, Now]) -> Metric:
-    family = Metric(f"{metrics.PREFIX}{signal.name}", signal.help, "gauge")
-    for labels, now in states.items():
-        if now.value is not None:
-            family.add_sample(family.name, _label_set(signal, labels), now.value)
-    return family
-
-
-def _infos(signals: Mapping[str, MetricOfSignal]) -> Metric:
-    family = InfoMetricFamily(metrics.SIGNAL_INFO.name, metrics.SIGNAL_INFO.help, labels=metrics.SIGNAL_INFO.labels)
-    for each in signals.values():
-        family.add_metric(
-            [each.name, each.title, each.segment, each.unit, each.alert if each.has_levels else "", each.notify], {}
-        )
-    return family
-
-
-def _label_set(signal: MetricOfSignal, labels: Labels) -> dict[str, str]:
-    """The labels that a label set has; one that it lacks is left out."""
-    return {name: value for name, value in zip(signal.labels, labels, strict=True) if value}
-
-
-def _levels(signals: Mapping[str, MetricOfSignal], snapshot: Snapshot) -> Iterator[Metric]:
-    """Level and blindness of every label set, and each alert's level: the highest over its label sets."""
-    levels, blind, alerts = (
-        _family(each) for each in (metrics.SIGNAL_LEVEL, metrics.SIGNAL_BLIND, metrics.ALERT_LEVEL)
-    )
+def _families(signals: Mapping[str, MetricOfSignal], snapshot: Snapshot) -> Iterator[str]:
     for name, states in snapshot.states.items():
-        signal = signals[name]
-        for labels, now in states.items():
-            label_set = {"signal": name} | _label_set(signal, labels)
-            blind.add_sample(blind.name, label_set, now.blind)
-            if now.level is not None:
-                levels.add_sample(levels.name, label_set, now.level)
-        if signal.has_levels:
+        values = ((now.texts.own, now.value) for now in states.values() if now.value is not None)
+        yield gauge_text(f"{metrics.PREFIX}{name}", signals[name].help, values)
+    yield _gauge(metrics.SIGNAL_INFO, (((*_names(each),), 1) for each in signals.values()))
+    every = [now for states in snapshot.states.values() for now in states.values()]
+    yield _of_signals(metrics.SIGNAL_LEVEL, ((now, now.level) for now in every))
+    yield _of_signals(metrics.SIGNAL_BLIND, ((now, now.blind) for now in every))
+    yield _of_signals(metrics.SIGNAL_SCORE, ((now, now.score) for now in every))
+    yield _gauge(metrics.ALERT_LEVEL, _alert_levels(signals, snapshot))
+    yield from _alarms(snapshot.alarms)
+    yield from _segments(signals, snapshot)
+    if snapshot.index is not None:
+        yield from _index(snapshot.index)
+    thresholds = (((each.signal, each.row, each.level, each.edge), each.value) for each in snapshot.thresholds)
+    yield _gauge(metrics.SIGNAL_THRESHOLD, thresholds)
+    yield _gauge(metrics.CALENDAR_FLAG, (((flag,), is_set) for flag, is_set in snapshot.flags.items()))
+    yield _gauge(metrics.SERIES, (((name,), len(states)) for name, states in snapshot.states.items()))
+
+
+def _gauge(each: Family, series: Iterable[tuple[tuple[str, ...], float]]) -> str:
+    """A metric with the labels of its family, whose values are given in their order."""
+    named = ((label_text(dict(zip(each.labels, labels, strict=True))), value) for labels, value in series)
+    return gauge_text(each.scraped, each.help, named)
+
+
+def _names(each: MetricOfSignal) -> tuple[str, ...]:
+    return each.name, each.title, each.segment, each.unit, each.alert if each.has_levels else "", each.notify
+
+
+def _of_signals(each: Family, series: Iterable[tuple[Now, float | None]]) -> str:
+    """A metric that has the labels of its signals; what is null has no series."""
+    known = ((now.texts.of_signal, value) for now, value in series if value is not None)
+    return gauge_text(each.scraped, each.help, known)
+
+
+def _alert_levels(signals: Mapping[str, MetricOfSignal], snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Each alert's level: the highest over its label sets."""
+    for name, states in snapshot.states.items():
+        if signals[name].has_levels:
             at_all = [now.level for now in states.values() if now.level is not None]
             if at_all:  # an alert that has seen no data is not calm
-                alerts.add_metric([signal.alert], max(at_all))
-    yield levels
-    yield blind
-    yield alerts
+                yield (signals[name].alert,), max(at_all)
 
 
-def _alarms(alarms: Sequence[Alarm]) -> Iterator[Metric]:
+def _alarms(alarms: Sequence[Alarm]) -> Iterator[str]:
     """Since when, and at which threshold, of the label sets that are not calm, or blind."""
-    since, crossed, blind_since = (
-        _family(each) for each in (metrics.SIGNAL_SINCE, metrics.SIGNAL_CROSSED, metrics.SIGNAL_BLIND_SINCE)
-    )
-    for alarm in alarms:
-        label_set = {"signal": alarm.signal} | alarm.labels
-        if alarm.level > Level.CALM:
-            since.add_sample(since.name, label_set, alarm.since)
-            if alarm.threshold is not None:
-                crossed.add_sample(crossed.name, label_set, alarm.threshold)
-        if alarm.blind_since is not None:
-            blind_since.add_sample(blind_since.name, label_set, alarm.blind_since)
-    yield since
-    yield crossed
-    yield blind_since
+    texts = [(label_text({"signal": alarm.signal} | alarm.labels), alarm) for alarm in alarms]
+    bad = [(text, alarm) for text, alarm in texts if alarm.level > Level.CALM]
+    series: dict[Family, Iterable[Series]] = {
+        metrics.SIGNAL_SINCE: ((text, alarm.since) for text, alarm in bad),
+        metrics.SIGNAL_CROSSED: ((text, alarm.threshold) for text, alarm in bad if alarm.threshold is not None),
+        metrics.SIGNAL_BLIND_SINCE: (
+            (text, alarm.blind_since) for text, alarm in texts if alarm.blind_since is not None
+        ),
+    }
+    for each, known in series.items():
+        yield gauge_text(each.scraped, each.help, known)
 
 
-def _segments(signals: Mapping[str, MetricOfSignal], snapshot: Snapshot) -> Iterator[Metric]:
+def _segments(signals: Mapping[str, MetricOfSignal], snapshot: Snapshot) -> Iterator[str]:
     level: dict[str, int] = {}
     blind: dict[str, bool] = {}
     for name, states in snapshot.states.items():
@@ -142,15 +108,6 @@ def _is_headline(signal: MetricOfSignal, now: Now) -> bool:
     return now.row in signal.headline_rows
 
 
-def _scores(signals: Mapping[str, MetricOfSignal], snapshot: Snapshot) -> Metric:
-    family = _family(metrics.SIGNAL_SCORE)
-    for name, states in snapshot.states.items():
-        for labels, now in states.items():
-            if now.score is not None:
-                family.add_sample(family.name, {"signal": name} | _label_set(signals[name], labels), now.score)
-    return family
-
-
 _OF_INDEX: Final = {
     "stress_index": metrics.INDEX,
     "low": metrics.INDEX_LOW,
@@ -160,30 +117,15 @@ _OF_INDEX: Final = {
 }
 
 
-def _index(row: dict[str, Any]) -> Iterator[Metric]:
+def _index(row: dict[str, Any]) -> Iterator[str]:
     """The index, its parts and the regime; what is null has no series."""
     for column, each in _OF_INDEX.items():
-        family = _family(each)
-        if row[column] is not None:
-            family.add_metric([], row[column])
-        yield family
+        yield _gauge(each, [] if row[column] is None else [((), row[column])])
     scores = {segment: row[segment] for segment in SEGMENTS if row[segment] is not None}
     yield _by_segment(metrics.SEGMENT_SCORE, scores)
-    parts = {segment: row[f"contribution_{segment}"] for segment in scores}
-    yield _by_segment(metrics.CONTRIBUTION, parts)
-    regimes = _family(metrics.REGIME)
-    for regime in REGIMES:
-        regimes.add_metric([regime], regime == row["regime"])
-    yield regimes
+    yield _by_segment(metrics.CONTRIBUTION, {segment: row[f"contribution_{segment}"] for segment in scores})
+    yield _gauge(metrics.REGIME, (((regime,), regime == row["regime"]) for regime in REGIMES))
 
 
-def _by_segment(each: Family, values: dict[str, int] | dict[str, bool] | dict[str, float]) -> Metric:
-    family = _family(each)
-    for segment, value in values.items():
-        family.add_metric([segment], value)
-    return family
-
-
-def _family(each: Family) -> GaugeMetricFamily:
-    """A market metric, to be given its series; those that have their signal's labels too are added as samples."""
-    return GaugeMetricFamily(each.name, each.help, labels=each.labels)
+def _by_segment(each: Family, values: Mapping[str, float]) -> str:
+    return _gauge(each, (((segment,), value) for segment, value in values.items()))

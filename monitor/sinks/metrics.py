@@ -50,7 +50,7 @@ SIGNAL_THRESHOLD: Final = Family(
     ("signal", "row", "level", "edge"),
 )  # fmt: skip
 SIGNAL_INFO: Final = Family(
-    "market_signal", "info", "What a signal is: names for people, its segment, and who is told of its alert.",
+    "market_signal_info", "gauge", "What a signal is: names for people, its segment, and who is told of its alert.",
     ("signal", "title", "segment", "unit", "alert", "notify"),
 )  # fmt: skip
 SIGNAL_SINCE: Final = Family(

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.exposition import choose_encoder
 
 from monitor.results import MICROSECONDS_PER_SECOND
 from monitor.sinks import metrics
 from monitor.sinks.base import Sink
-from monitor.sinks.market_page import MarketCollector
-from monitor.sinks.snapshot import Now, Snapshot
+from monitor.sinks.market_page import market_text
+from monitor.sinks.snapshot import LabelTexts, Now, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -45,7 +46,7 @@ class PrometheusSink(Sink):
         max_series: so many label sets a signal are exported.
 
     Attributes:
-        registry: what the metrics page shows.
+        registry: the metrics of the monitor itself.
     """
 
     def __init__(
@@ -63,7 +64,6 @@ class PrometheusSink(Sink):
         self._last_event_us: dict[str, int] = {}
         self._snapshot = Snapshot({name: {} for name in self._states})
         self.registry = CollectorRegistry()
-        self.registry.register(MarketCollector(self._signals, lambda: self._snapshot))
         registry = self.registry
         self._events = _counter(metrics.EVENTS, registry)
         self._rejected = _counter(metrics.REJECTED, registry)
@@ -95,6 +95,15 @@ class PrometheusSink(Sink):
             for reason in reasons:
                 self._rejected.labels(stream, reason)
         Info(metrics.BUILD.name, metrics.BUILD.help, registry=registry).info({"version": version})
+
+    def page(self, accept: str = "") -> tuple[bytes, str]:
+        """The metrics page, and its content type, in the format that the scraper asks for.
+
+        Args:
+            accept: the request's header of that name.
+        """
+        encode, content_type = choose_encoder(accept)
+        return market_text(self._signals, self._snapshot).encode() + encode(self.registry), content_type
 
     def stands(self, *, is_ready: Callable[[], bool], now_us: Callable[[], int]) -> None:
         """Say whom a scrape asks whether the monitor is ready, and what time it is for it, epoch microseconds."""
@@ -196,7 +205,10 @@ class PrometheusSink(Sink):
             return
         if before and before.value_date and row["value_date"] and row["value_date"] < before.value_date:
             return  # a revision of a day that is past: what stands now is newer
-        known[labels] = Now(row["value"], row["blind"], row["level"], row["value_date"], row["score"], row["row"])
+        texts = before.texts if before else LabelTexts.of(signal, labels)
+        known[labels] = Now(
+            texts, row["value"], row["blind"], row["level"], row["value_date"], row["score"], row["row"]
+        )
 
 
 def _counter(each: Family, registry: CollectorRegistry) -> Counter:

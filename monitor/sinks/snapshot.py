@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from monitor.sinks.exposition import label_text
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -45,9 +47,29 @@ class MetricOfSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelTexts:
+    """A label set as it stands on the metrics page; made once, as a label set never changes.
+
+    Attributes:
+        own: the labels of the signal; one that the label set lacks is left out.
+        of_signal: the same, and the name of the signal.
+    """
+
+    own: str
+    of_signal: str
+
+    @classmethod
+    def of(cls, signal: MetricOfSignal, labels: Labels) -> LabelTexts:
+        """The texts of one of a signal's label sets."""
+        known = {name: value for name, value in zip(signal.labels, labels, strict=True) if value}
+        return cls(label_text(known), label_text(known | {"signal": signal.name}))
+
+
+@dataclass(frozen=True, slots=True)
 class Now:
     """The newest state of one label set."""
 
+    texts: LabelTexts
     value: float | None
     blind: bool
     level: int | None

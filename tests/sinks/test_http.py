@@ -8,12 +8,14 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
@@ -21,7 +23,7 @@ from monitor.sinks.base import SinkError
 from monitor.sinks.http import HttpServer, metrics_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 HOST = "127.0.0.1"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -29,17 +31,26 @@ STOP_SECONDS = 2.0
 SLACK_SECONDS = 1.0
 
 
-def registry(value: float = 1.0) -> CollectorRegistry:
+Page = Callable[[str], tuple[bytes, str]]
+
+
+def page(value: float = 1.0) -> Page:
     made = CollectorRegistry()
     Gauge("market_repo_tail_bp", "Tail.", ["instrument"], registry=made).labels("SOFR").set(value)
-    return made
+    return page_of(made)
+
+
+def page_of(registry: CollectorRegistry) -> Page:
+    def text(accept: str) -> tuple[bytes, str]:
+        encode, content_type = choose_encoder(accept)
+        return encode(registry), content_type
+
+    return text
 
 
 @contextmanager
-def serving(
-    not_ready_because: Callable[[], str | None] = lambda: None, of: CollectorRegistry | None = None
-) -> Iterator[HttpServer]:
-    server = HttpServer(metrics_app(of or registry(), not_ready_because), HOST, 0)
+def serving(not_ready_because: Callable[[], str | None] = lambda: None, of: Page | None = None) -> Iterator[HttpServer]:
+    server = HttpServer(metrics_app(of or page(), not_ready_because), HOST, 0)
     server.start()
     try:
         yield server
@@ -101,14 +112,14 @@ def test_healthy_and_everything_else() -> None:
 
 
 def test_port_0_is_one_of_the_system_s_choice_and_known_after_the_start() -> None:
-    with serving() as one, serving(of=registry(2.0)) as other:
+    with serving() as one, serving(of=page(2.0)) as other:
         assert 0 < one.port != other.port > 0
         assert get(other, "/metrics").text.splitlines()[-1].endswith(" 2.0")
 
 
 def test_a_port_in_use_is_told_with_advice() -> None:
     with serving() as server:
-        second = HttpServer(metrics_app(registry(), lambda: None), HOST, server.port)
+        second = HttpServer(metrics_app(page(), lambda: None), HOST, server.port)
         with pytest.raises(SinkError) as told:
             second.start()
         second.stop(STOP_SECONDS)
@@ -123,7 +134,7 @@ def test_an_address_that_is_not_this_machine_s_is_told_with_advice(monkeypatch: 
         raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
 
     monkeypatch.setattr(socket, "create_server", refuse)
-    server = HttpServer(metrics_app(registry(), lambda: None), HOST, 9464)
+    server = HttpServer(metrics_app(page(), lambda: None), HOST, 9464)
     with pytest.raises(SinkError, match=r"127\.0\.0\.1:9464 cannot be .*http\.host .*MONITOR_HTTP__HOST") as told:
         server.start()
     assert f"({os.strerror(errno.EADDRNOTAVAIL)})" in str(told.value)
@@ -135,7 +146,7 @@ def test_ipv6() -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this system has no IPv6")
-    server = HttpServer(metrics_app(registry(), lambda: None), "::1", 0)
+    server = HttpServer(metrics_app(page(), lambda: None), "::1", 0)
     server.start()
     assert httpx.get(f"http://[::1]:{server.port}/-/healthy").status_code == 200
     server.stop(STOP_SECONDS)
@@ -146,7 +157,7 @@ def test_stop_ends_the_thread_and_frees_the_port() -> None:
         assert get(server, "/-/healthy").status_code == 200
         assert is_serving()
     assert not is_serving()
-    again = HttpServer(metrics_app(registry(), lambda: None), HOST, server.port)
+    again = HttpServer(metrics_app(page(), lambda: None), HOST, server.port)
     again.start()
     again.stop(STOP_SECONDS)
     again.stop(STOP_SECONDS)
@@ -155,7 +166,7 @@ def test_stop_ends_the_thread_and_frees_the_port() -> None:
 
 
 def test_stop_before_start_does_nothing() -> None:
-    HttpServer(metrics_app(registry(), lambda: None), HOST, 0).stop(STOP_SECONDS)
+    HttpServer(metrics_app(page(), lambda: None), HOST, 0).stop(STOP_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +195,7 @@ def _stop_before_the_answer_is_read() -> None:
     gauge = Gauge("market_repo_specialness_bp", "Specialness.", ["collateral"], registry=large)
     for number in range(40_000):
         gauge.labels(f"collateral-{number:090}").set(number)
-    with serving(of=large) as server, socket.socket() as client:
+    with serving(of=page_of(large)) as server, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.connect((HOST, server.port))
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from prometheus_client import disable_created_metrics, enable_created_metrics
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
 from monitor.results import Alarm, Level, ThresholdInForce
+from monitor.sinks import market_page
+from monitor.sinks.exposition import gauge_text
 from monitor.sinks.prometheus import PrometheusSink
 from monitor.sinks.snapshot import MetricOfSignal
 from tests.sinks import made
@@ -38,6 +38,7 @@ CONCESSION = MetricOfSignal(
     "newissue_break_bp", "NewissueBreakBp", "Break.", "newissue", ("instrument",), headline=True, has_levels=True
 )
 ALL = (TAIL, SPREAD, JUMP, VOLUME, CONCESSION)
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 EVIL = 'quote " backslash \\ newline \n brace } comma , equals = \u2028 ümlaut'
 
 GOLDEN = r"""# HELP market_repo_tail_bp How much more.
@@ -55,13 +56,13 @@ market_signal_level{instrument="GC \"ON\"",signal="repo_tail_bp",window="30m"} 0
 # TYPE market_signal_blind gauge
 market_signal_blind{instrument="SOFR",signal="repo_tail_bp"} 0.0
 market_signal_blind{instrument="GC \"ON\"",signal="repo_tail_bp",window="30m"} 0.0
-# HELP market_alert_level Highest level over an alert's label sets.
-# TYPE market_alert_level gauge
-market_alert_level{alert="RepoTailBp"} 2.0
 # HELP market_signal_score_ratio How bad a value is: 0 calm, 0.5 at warning, 0.9 at critical.
 # TYPE market_signal_score_ratio gauge
 market_signal_score_ratio{instrument="SOFR",signal="repo_tail_bp"} 1.0
 market_signal_score_ratio{instrument="GC \"ON\"",signal="repo_tail_bp",window="30m"} 0.0
+# HELP market_alert_level Highest level over an alert's label sets.
+# TYPE market_alert_level gauge
+market_alert_level{alert="RepoTailBp"} 2.0
 # HELP market_signal_since_timestamp_seconds Event time since when a level that is not calm has stood; while it is calm there is no series.
 # TYPE market_signal_since_timestamp_seconds gauge
 market_signal_since_timestamp_seconds{instrument="SOFR",signal="repo_tail_bp"} 1.5687216e+09
@@ -119,7 +120,7 @@ def _without_created() -> Iterator[None]:
 
 
 def prometheus_text(sink: PrometheusSink) -> str:
-    return generate_latest(sink.registry).decode()
+    return sink.page()[0].decode()
 
 
 def samples(sink: PrometheusSink) -> Samples:
@@ -131,7 +132,7 @@ def samples(sink: PrometheusSink) -> Samples:
             assert labels not in read.setdefault(sample.name, {}), f"{sample.name}{sample.labels} stands twice"
             read[sample.name][labels] = sample.value
     of_openmetrics: Samples = {}
-    for family in parse_openmetrics(generate_openmetrics(sink.registry).decode()):
+    for family in parse_openmetrics(sink.page(OPENMETRICS)[0].decode()):
         for sample in family.samples:
             of_openmetrics.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
     assert of_openmetrics == read
@@ -450,17 +451,29 @@ def test_characters_that_mean_something_in_the_text_are_escaped() -> None:
     assert r'instrument="quote \" backslash \\ newline \n brace } comma ,' in text
 
 
-def test_a_scrape_under_way_sees_none_of_the_next_tick_and_does_not_hold_it_up() -> None:
+def test_a_scrape_under_way_sees_none_of_the_next_tick_and_does_not_hold_it_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sink = sink_of()
     steps = [made.step(signal.name, 1.0, 1) for signal in ALL]
     old = [ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 1.0)]
     sink.wrote(made.output(steps, thresholds=old))
-    scrape = iter(sink.registry.collect())
-    families = [next(scrape)]
     more = [made.step(signal.name, 2.0, 2, instrument=name) for signal in ALL for name in ("SOFR", "TGCR")]
-    # In this very thread: a writer that waited for the scrape would wait for ever.
-    sink.wrote(made.output(more, thresholds=[ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 2.0)]))
-    families += [family for family in scrape if family.name.startswith("market_")]
+    new = made.output(more, thresholds=[ThresholdInForce("repo_tail_bp", "benchmark", "warning", "enter", 2.0)])
+    written = 0
+
+    def and_then_a_tick(*family: Any) -> str:
+        nonlocal written
+        text = gauge_text(*family)
+        sink.wrote(new)  # in this very thread: a writer that waited for the scrape would wait for ever
+        written += 1
+        return text
+
+    monkeypatch.setattr(market_page, "gauge_text", and_then_a_tick)
+    page = prometheus_text(sink)
+    monkeypatch.undo()
+    assert written > len(ALL)
+    families = [f for f in parse_prometheus(page) if f.name.startswith("market_")]
     values = {(s.name, tuple(s.labels.items())): s.value for family in families for s in family.samples}
     assert len(values) == 5 + 5 + 5 + 5 + 4 + 2 + 2 + 1
     assert {value for (name, _), value in values.items() if not name.endswith("_blind")} == {1.0}
@@ -487,7 +500,7 @@ def test_scrapes_from_other_threads_see_whole_ticks() -> None:
             seen.append(
                 {
                     sample.value
-                    for family in sink.registry.collect()
+                    for family in parse_prometheus(prometheus_text(sink))
                     if family.name.endswith(("_bp", "_busd", "_threshold"))
                     for sample in family.samples
                 }
