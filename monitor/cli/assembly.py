@@ -52,6 +52,7 @@ class Assembled:
         clock: the clock of the story that it plays; None if it plays none.
         journal: its durable state; None if it has none.
         goes_on: whether it goes on from a state that was left.
+        now_us: what time it is for the monitor, epoch microseconds.
     """
 
     def __init__(
@@ -63,15 +64,12 @@ class Assembled:
         clock: StoryClock | None = None,
         journal: Journal | None = None,
         goes_on: bool = False,
+        now_us: Callable[[], int] | None = None,
     ) -> None:
         self.run, self.not_ready_because = run.run, run.not_ready_because
         self.supervisor, self.prometheus = supervisor, prometheus
         self.clock, self.journal, self.goes_on = clock, journal, goes_on
-        ProcessCollector(registry=prometheus.registry)
-        prometheus.stands(
-            is_ready=lambda: run.not_ready_because() is None,
-            now_us=clock.now_us if clock else lambda: time.time_ns() // 1_000,
-        )
+        self.now_us: Callable[[], int] = now_us or (clock.now_us if clock else _wall_us)
 
 
 def assemble(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
@@ -87,9 +85,23 @@ def assemble(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
         StateError: the state cannot be used.
         KafkaConnectionError: the stage needs brokers, and none answers.
     """
-    if settings.run.stage == "bars":
-        return _sealing(settings, story, closing)
-    return _live(settings, story, closing)
+    make = _sealing if settings.run.stage == "bars" else _live
+    assembled = make(settings, story, closing)
+    assembled.prometheus.stands(
+        is_ready=lambda: assembled.not_ready_because() is None,
+        now_us=assembled.now_us,
+        is_synthetic=_is_synthetic(settings, story),
+    )
+    ProcessCollector(registry=assembled.prometheus.registry)
+    return assembled
+
+
+def _is_synthetic(settings: Settings, story: Story | None) -> bool:
+    return story.is_synthetic if story else settings.run.synthetic
+
+
+def _wall_us() -> int:
+    return time.time_ns() // 1_000
 
 
 def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
@@ -115,7 +127,8 @@ def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assemb
     supervisor = _supervisor(settings, feeds, pipeline.positions, prometheus)
     sinks = _sinks(settings, signals, prometheus, story, closing)
     run = LiveRun(supervisor, clock, pipeline, sinks, prometheus, journal=journal)
-    return Assembled(run, supervisor, prometheus, clock=clock, journal=journal, goes_on=goes_on)
+    now_us = (lambda: pipeline.newest_event_us or _wall_us()) if settings.run.clock == "feed" and not clock else None
+    return Assembled(run, supervisor, prometheus, clock=clock, journal=journal, goes_on=goes_on, now_us=now_us)
 
 
 def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
@@ -148,7 +161,7 @@ def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
 def _sinks(
     settings: Settings, signals: Sequence[Signal], prometheus: PrometheusSink, story: Story | None, closing: ExitStack
 ) -> list[Sink]:
-    is_synthetic = story is not None and story.is_synthetic
+    is_synthetic = _is_synthetic(settings, story)
     headlines = [each.name for each in signals if each.headline]
     sinks: list[Sink] = [prometheus, LogSink(headlines, time.monotonic, is_synthetic=is_synthetic)]
     metrics = [metric_of(each) for each in signals]

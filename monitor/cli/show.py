@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from monitor.cli.common import ConfigFlag, app, err, fail, out, settings_of
-from monitor.generate import stale, write_all
 from monitor.generate.listing import edge_text, overrides_text, signal_as_data
 from monitor.history import HISTORIES
+from monitor.links import Links
 from monitor.report import ReportError, write_report
 from monitor.signals.model import Signal
 
@@ -58,19 +58,33 @@ def check_config(file: Annotated[Path, typer.Argument(help="A TOML file of setti
     sys.stdout.write(settings.model_dump_json(indent=2) + "\n")
 
 
-@app.command(epilog="Example: stress-monitor generate --check")
+@app.command(
+    epilog="Example: stress-monitor generate --config monitor.toml --root /etc/stress-monitor   |   "
+    "stress-monitor generate --check"
+)
 def generate(
-    root: Annotated[Path, typer.Option(help="The project's root.")] = Path(),
+    root: Annotated[Path, typer.Option(help="The project's root, or any folder to write below.")] = Path(),
+    config: ConfigFlag = None,
     *,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is not current.")] = False,
 ) -> None:
-    """Write the files that are generated from the catalogue: the docs' tables."""
+    """Write the files that are made from the catalogue: Prometheus rules, routes, Grafana boards, runbooks, docs.
+
+    With --config they are of your own thresholds and links.
+    """
+    # Takes a moment, and no other command needs it.
+    from monitor.generate import stale, write_all
+    from monitor.generate.facts import Facts
+
+    settings = settings_of(config)
+    links = Links(settings.links.base_url, settings.links.grafana_url)
+    facts = Facts(tuple(settings.catalogue()), links)
     if check:
-        old = stale(root)
+        old = stale(root, facts)
         for name in old:
             err.print(f"{name} is not current: run `make generate`", highlight=False)
         raise typer.Exit(1 if old else 0)
-    for path in write_all(root):
+    for path in write_all(root, facts):
         sys.stdout.write(f"{path}\n")
 
 

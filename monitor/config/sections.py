@@ -13,11 +13,15 @@ from pydantic import AwareDatetime, Field, field_serializer, model_validator
 from monitor.calendar import UserDates
 from monitor.config.section import Section
 from monitor.history import HISTORIES
+from monitor.links import BASE_URL, GRAFANA_URL
 from monitor.log import LogFormat, LogLevel
 from monitor.signals.newissue.parameters import MOST_ISSUERS, MOST_NAMES, RECORD_CURVE
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
 from monitor.sources.file import EXTENSIONS_TEXT
 from monitor.sources.scenario import HEADLINE, SCENARIOS
+
+WEB_ADDRESS = r"^https?://[^\s/?#]+(/[^\s?#]*[^\s/?#])?$"
+"""Of a place below which there are pages: no stroke at its end."""
 
 
 class HttpSettings(Section):
@@ -25,6 +29,15 @@ class HttpSettings(Section):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; loopback unless you mean it.")
     metrics_port: int = Field(9464, ge=0, le=65535, description="Port of /metrics, /-/healthy and /-/ready.")
+
+
+class LinksSettings(Section):
+    """Where people find the monitor's pages: it stands in alerts, rules and boards."""
+
+    base_url: str = Field(
+        BASE_URL, pattern=WEB_ADDRESS, description="Of the monitor's own pages, such as its runbooks."
+    )
+    grafana_url: str = Field(GRAFANA_URL, pattern=WEB_ADDRESS, description="Of the boards.")
 
 
 class LogSettings(Section):
@@ -151,6 +164,14 @@ class RunSettings(Section):
     )
     begin: AwareDatetime | None = Field(
         None, description="What is earlier is past: it makes baselines, and no output. Default: all that sources bring."
+    )
+
+    synthetic: bool = Field(
+        False, description="The events that the sources bring are made up: everything then says so."
+    )
+    clock: Literal["wall", "feed"] = Field(
+        "wall",
+        description="What time it is for ages and skews that are exported; feed: its newest event, where one is played.",
     )
 
     @property

@@ -23,6 +23,7 @@ from monitor.config.sections import (
     FileSourceSettings,
     HistorySettings,
     HttpSettings,
+    LinksSettings,
     LogSettings,
     NewIssueSettings,
     RepoSettings,
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER
     )
     http: HttpSettings = HttpSettings()
+    links: LinksSettings = LinksSettings()
     log: LogSettings = LogSettings()
     run: RunSettings = RunSettings()
     sources: dict[str, Annotated[FileSourceSettings | KafkaSourceSettings, Field(discriminator="kind")]] = Field(

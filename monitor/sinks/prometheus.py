@@ -30,7 +30,6 @@ _UNDER_WAY_BUCKETS: Final = (*TICK_BUCKETS, 10.0, 30.0)
 MAX_SERIES_A_SIGNAL: Final = 5_000
 """Label sets beyond this are not exported; `monitor_series_dropped_total` counts their steps."""
 
-_SYNTHETIC_KIND: Final = "scenario"
 _UP: Final = "up"
 """The state of a source that is connected."""
 
@@ -105,8 +104,15 @@ class PrometheusSink(Sink):
         encode, content_type = choose_encoder(accept)
         return market_text(self._signals, self._snapshot).encode() + encode(self.registry), content_type
 
-    def stands(self, *, is_ready: Callable[[], bool], now_us: Callable[[], int]) -> None:
-        """Say whom a scrape asks whether the monitor is ready, and what time it is for it, epoch microseconds."""
+    def stands(self, *, is_ready: Callable[[], bool], now_us: Callable[[], int], is_synthetic: bool = False) -> None:
+        """Say whom a scrape asks whether the monitor is ready, and what time it is for it, epoch microseconds.
+
+        Args:
+            is_ready: asked at every scrape, from its thread.
+            now_us: likewise.
+            is_synthetic: whether the events are made up.
+        """
+        self._synthetic.set(is_synthetic)
         self._ready.set_function(lambda: float(is_ready()))
         self._clock.set_function(lambda: now_us() / MICROSECONDS_PER_SECOND)
 
@@ -149,8 +155,6 @@ class PrometheusSink(Sink):
     def source_state(self, source: str, kind: str, state: str) -> None:
         """Say how a source stands; from any thread."""
         self._source_info.labels(source, kind).set(1)
-        if kind == _SYNTHETIC_KIND:
-            self._synthetic.set(1)
         self._source_up.labels(source).set(state == _UP)
         known = self._source_states.setdefault(source, state)
         if known != state:
