@@ -69,9 +69,13 @@ pictures: install ## make the README's pictures anew; wants Debian's chromium
 	    "file://$(CURDIR)/out/pictures/$$name/report.html"; \
 	done
 
-lock: install ## compile requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+  --no-emit-index-url --no-emit-find-links --quiet
+
+lock: install ## compile requirements.lock anew from pyproject.toml, and the image's two out of it
+	@$(LOCK) pyproject.toml --group dev --output-file requirements.lock
+	@$(LOCK) pyproject.toml --constraints requirements.lock --output-file deploy/requirements.lock
+	@echo hatchling | $(LOCK) - --constraints requirements.lock --output-file deploy/build.lock
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) var out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
