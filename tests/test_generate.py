@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
 from monitor import streams
-from monitor.generate import generated, stale, write_all
+from monitor.generate.files import generated, stale, write_all
 from monitor.generate.listing import edge_text, overrides_text, signal_as_data
 from monitor.generate.markdown import MADE, NOTICE, page, table
 from monitor.generate.metric_docs import metrics_page

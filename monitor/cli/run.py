@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 import typer
 from prometheus_client import disable_created_metrics
+from starlette.routing import Route
 
 from monitor import __version__
 from monitor.calendar import NEW_YORK
@@ -32,10 +33,13 @@ from monitor.cli.common import (
     settings_of,
 )
 from monitor.config import Settings
+from monitor.generate.facts import Facts
+from monitor.generate.runbooks import library
 from monitor.journal import StateError
 from monitor.kafka.connection import KafkaConnectionError
 from monitor.sinks.base import SinkError
 from monitor.sinks.http import HttpServer, metrics_app
+from monitor.sinks.runbook_pages import runbook_routes
 from monitor.stories import SCENARIO_KIND, Story, StoryError, history_story, scenario_story
 from monitor.streams import MICROSECONDS_PER_SECOND
 
@@ -85,7 +89,7 @@ def run(
         except (StoryError, StateError, StageError, KafkaConnectionError) as error:
             fail(error)
         server = HttpServer(
-            metrics_app(assembled.prometheus.page, assembled.not_ready_because),
+            metrics_app(assembled.prometheus.page, assembled.not_ready_because, _runbooks(settings)),
             settings.http.host,
             settings.http.metrics_port,
         )
@@ -99,6 +103,11 @@ def run(
             _shut_down(server, assembled, settings.run.stop_within_seconds)
             if assembled.journal is not None and story and stop.by_hand:
                 assembled.journal.discard()
+
+
+def _runbooks(settings: Settings) -> list[Route]:
+    """What each alert means and what to do, with the thresholds in force."""
+    return runbook_routes(library(Facts(tuple(settings.catalogue()), settings.links.links())))
 
 
 def _story(settings: Settings) -> Story:
@@ -134,7 +143,11 @@ def _say_where(address: str, story: Story | None, assembled: Assembled, stage: s
     err.print(f"[bold]stress-monitor {__version__}[/bold] {what}", highlight=False)
     if story:
         err.print(f"  {story.title}", highlight=False)
-    for path, shown in (("/metrics", "signals, levels, thresholds"), ("/-/ready", "whether it is ready")):
+    for path, shown in (
+        ("/metrics", "signals, levels, thresholds"),
+        ("/runbooks/", "what each alert means, what to do"),
+        ("/-/ready", "whether it is ready"),
+    ):
         err.print(f"  {address}{path}  {shown}", highlight=False)
     err.print("Ctrl-C stops it.", highlight=False)
 

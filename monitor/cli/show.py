@@ -13,7 +13,6 @@ from rich.table import Table
 from monitor.cli.common import ConfigFlag, app, err, fail, out, settings_of
 from monitor.generate.listing import edge_text, overrides_text, signal_as_data
 from monitor.history import HISTORIES
-from monitor.links import Links
 from monitor.report import ReportError, write_report
 from monitor.signals.model import Signal
 
@@ -73,12 +72,11 @@ def generate(
     With --config they are of your own thresholds and links.
     """
     # Takes a moment, and no other command needs it.
-    from monitor.generate import stale, write_all
+    from monitor.generate.files import stale, write_all
     from monitor.generate.facts import Facts
 
     settings = settings_of(config)
-    links = Links(settings.links.base_url, settings.links.grafana_url)
-    facts = Facts(tuple(settings.catalogue()), links)
+    facts = Facts(tuple(settings.catalogue()), settings.links.links())
     if check:
         old = stale(root, facts)
         for name in old:

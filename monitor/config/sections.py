@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field, field_serializer, model_validator
 from monitor.calendar import UserDates
 from monitor.config.section import Section
 from monitor.history import HISTORIES
-from monitor.links import BASE_URL, GRAFANA_URL
+from monitor.links import BASE_URL, GRAFANA_URL, Links
 from monitor.log import LogFormat, LogLevel
 from monitor.signals.newissue.parameters import MOST_ISSUERS, MOST_NAMES, RECORD_CURVE
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
@@ -38,6 +38,10 @@ class LinksSettings(Section):
         BASE_URL, pattern=WEB_ADDRESS, description="Of the monitor's own pages, such as its runbooks."
     )
     grafana_url: str = Field(GRAFANA_URL, pattern=WEB_ADDRESS, description="Of the boards.")
+
+    def links(self) -> Links:
+        """As alerts and pages have them."""
+        return Links(self.base_url, self.grafana_url)
 
 
 class LogSettings(Section):
@@ -171,7 +175,7 @@ class RunSettings(Section):
     )
     clock: Literal["wall", "feed"] = Field(
         "wall",
-        description="What time it is for ages and skews that are exported; feed: its newest event, where one is played.",
+        description="What time it is for ages and skews; feed, where one is played: its newest event.",
     )
 
     @property

@@ -14,21 +14,27 @@ from starlette.routing import Route
 from monitor.sinks.base import SinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
 SERVICE_UNAVAILABLE: Final = 503
 _POLL_SECONDS: Final = 0.02
 _BACKLOG: Final = 128
 
 
-def metrics_app(page: Callable[[str], tuple[bytes, str]], not_ready_because: Callable[[], str | None]) -> Starlette:
+def metrics_app(
+    page: Callable[[str], tuple[bytes, str]],
+    not_ready_because: Callable[[], str | None],
+    pages: Sequence[BaseRoute] = (),
+) -> Starlette:
     """The application behind the metrics port.
 
     Args:
         page: what `/metrics` shows, and its content type, for a request's `accept`.
         not_ready_because: a sentence while the monitor is not ready, else None.
+        pages: others that are served, as the runbooks.
     """
 
     def metrics(request: Request) -> Response:
@@ -44,7 +50,8 @@ def metrics_app(page: Callable[[str], tuple[bytes, str]], not_ready_because: Cal
             return PlainTextResponse("ready\n")
         return PlainTextResponse(f"not ready: {reason}\n", status_code=SERVICE_UNAVAILABLE)
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/-/healthy", healthy), Route("/-/ready", ready)])
+    own = [Route("/metrics", metrics), Route("/-/healthy", healthy), Route("/-/ready", ready)]
+    return Starlette(routes=[*own, *pages])
 
 
 class HttpServer:

@@ -83,6 +83,7 @@ class PrometheusSink(Sink):
         self._outbox_dropped = _counter(metrics.OUTBOX_DROPPED, registry)
         self._synthetic = _gauge(metrics.SYNTHETIC, registry)
         self._state_writable = _gauge(metrics.STATE_WRITABLE, registry)
+        self._state_writable.set(1)  # until it is tried
         self._tick_duration = _histogram(metrics.TICK_DURATION, TICK_BUCKETS, registry)
         self._event_to_metric = _histogram(metrics.EVENT_TO_METRIC, _UNDER_WAY_BUCKETS, registry)
         self._dropped = _counter(metrics.SERIES_DROPPED, registry)

@@ -15,7 +15,6 @@ from markdown_it import MarkdownIt
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from monitor.links import ON_CALL, OVERVIEW
 from monitor.runbooks import SERVED
 
 if TYPE_CHECKING:
@@ -26,21 +25,15 @@ if TYPE_CHECKING:
     from markdown_it.utils import OptionsDict
     from starlette.requests import Request
 
-    from monitor.links import Links
     from monitor.runbooks import Library, Page
 
 PREFIX: Final = "/runbooks/"
 _STYLE: Final = "style.css"
 
 
-def runbook_routes(library: Library, links: Links) -> list[Route]:
-    """The pages of a run: the list, one an alert, and their style.
-
-    Args:
-        library: of the catalogue that is in force.
-        links: where the boards are.
-    """
-    navigation = _navigation(links)
+def runbook_routes(library: Library) -> list[Route]:
+    """The pages of a run, of the catalogue that is in force: the list, one an alert, and their style."""
+    navigation = _navigation(library)
 
     def index(_: Request) -> Response:
         return HTMLResponse(_html(library.index(SERVED), navigation))
@@ -63,9 +56,9 @@ def _missing(library: Library) -> Page:
     return type(every)("No such runbook", ("There is no runbook of that name. These are there:", *every.parts[1:]))
 
 
-def _navigation(links: Links) -> str:
+def _navigation(library: Library) -> str:
     """To the list, and to the boards that on-call staff come from."""
-    there = {"All runbooks": PREFIX, "On-call board": links.board(ON_CALL), "Overview board": links.board(OVERVIEW)}
+    there = {"All runbooks": PREFIX, **library.boards}
     items = "".join(f'<li><a href="{html.escape(to)}">{html.escape(name)}</a></li>' for name, to in there.items())
     return f'<nav aria-label="Runbooks"><ul>{items}</ul></nav>'
 

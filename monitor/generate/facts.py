@@ -1,0 +1,20 @@
+"""What the generated files are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from monitor.links import Links
+from monitor.signals import CATALOGUE
+
+if TYPE_CHECKING:
+    from monitor.signals.model import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that a generated file may be made of."""
+
+    signals: tuple[Signal, ...] = field(default=CATALOGUE)
+    links: Links = field(default=Links())

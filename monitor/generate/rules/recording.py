@@ -1,0 +1,164 @@
+"""Recording rules: what stands through an outage of the monitor, and what several alerts and boards need.
+
+A latch is a rule that reads itself: what the monitor said last stands while it says nothing, and for as long as it is
+not ready again. Prometheus answers an instant query with a sample of up to five minutes ago, and so finds what the rule
+itself wrote an evaluation earlier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from monitor.sinks import metrics
+
+WINDOW: Final = "5m"
+"""Over which rejected events are counted."""
+
+_TARGET: Final = "instance, job"
+"""The labels that a scrape adds. Without them an alert stays the same one on whichever replica or host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A series that Prometheus makes of others.
+
+    Attributes:
+        name: `level:metric:operation`.
+        expr: PromQL.
+        help: one sentence.
+    """
+
+    name: str
+    expr: str
+    help: str
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """As it stands in a group."""
+        return {"record": self.name, "expr": self.expr}
+
+
+def newest(metric: str) -> str:
+    """A metric over the replicas of the monitor.
+
+    >>> newest("x")
+    'max without (instance, job) (x)'
+    """
+    return f"max without ({_TARGET}) ({metric})"
+
+
+_IS_READY: Final = f"max({metrics.READY.scraped}) == 1"
+
+
+def _latched(name: str, metric: str, stands: str) -> str:
+    """What stands now, or stood when a monitor that is ready last said anything of that label set."""
+    return (
+        f"{newest(metric)} {stands}\n"
+        f"or\n"
+        f"({name} unless {newest(metric)})\n"
+        f"  unless on () ({_IS_READY})"
+    )  # fmt: skip
+
+
+def _level() -> Recording:
+    name = f"signal:{metrics.SIGNAL_LEVEL.scraped}:latched"
+    return Recording(
+        name,
+        _latched(name, metrics.SIGNAL_LEVEL.scraped, "> 0"),
+        "The level of each label set that is not calm; it stands while the monitor is away.",
+    )
+
+
+LEVEL: Final = _level()
+
+
+def _beside_level(metric: str, help_: str) -> Recording:
+    """What belongs to a level that stands, and stands as long."""
+    name = f"signal:{metric}:latched"
+    return Recording(name, f"{newest(metric)}\nor\n({name} and {LEVEL.name})", help_)
+
+
+SINCE: Final = _beside_level(
+    metrics.SIGNAL_SINCE.scraped, "Since when a level has stood; it stands while the monitor is away."
+)
+CROSSED: Final = _beside_level(
+    metrics.SIGNAL_CROSSED.scraped, "The threshold at which it was entered; it stands while the monitor is away."
+)
+
+
+def _regime() -> Recording:
+    name = f"regime:{metrics.REGIME.scraped}:latched"
+    any_regime = metrics.REGIME.scraped
+    return Recording(
+        name,
+        f"{newest(any_regime)} == 1\n"
+        f"or\n"
+        f"({name} unless on () {any_regime})\n"
+        f"  unless on () ({_IS_READY})",
+        "1 for the regime that it is; it stands while the monitor is away.",
+    )  # fmt: skip
+
+
+REGIME: Final = _regime()
+
+
+def _regime_since() -> Recording:
+    name = f"regime:{metrics.REGIME.scraped}:since"
+    return Recording(
+        name,
+        f"({name} and {REGIME.name})\nor\n{REGIME.name} * on () group_left () max({metrics.CLOCK.scraped})",
+        "The monitor's time at which Prometheus first saw the regime that it is.",
+    )
+
+
+REGIME_SINCE: Final = _regime_since()
+
+
+def _segment_blind() -> Recording:
+    name = f"segment:{metrics.SEGMENT_BLIND.scraped}:latched"
+    return Recording(
+        name,
+        _latched(name, metrics.SEGMENT_BLIND.scraped, "== 1"),
+        "1 for each segment that is blind; it stands while the monitor is away.",
+    )
+
+
+SEGMENT_BLIND: Final = _segment_blind()
+
+
+def _synthetic() -> Recording:
+    name = f"monitor:{metrics.SYNTHETIC.scraped}:latched"
+    return Recording(
+        name,
+        f"max({metrics.SYNTHETIC.scraped})\nor\n{name}",
+        "1 if the events are made up; it stands while the monitor is away, so that nothing made up looks real then.",
+    )
+
+
+SYNTHETIC: Final = _synthetic()
+
+LAG: Final = Recording(
+    f"topic:{metrics.LAG.scraped}:sum",
+    f"sum by (topic) ({metrics.LAG.scraped})",
+    "Messages of a topic that wait.",
+)
+
+
+def _rejected() -> Recording:
+    rejected, met = (
+        f"sum by (stream) (increase({each.scraped}[{WINDOW}]))" for each in (metrics.REJECTED, metrics.EVENTS)
+    )
+    return Recording(
+        f"stream:{metrics.REJECTED.name}:ratio_increase{WINDOW}",
+        f"{rejected}\n/\n({rejected} + {met})",
+        "The part of a stream's events that was refused in the last 5 minutes.",
+    )
+
+
+REJECTED: Final = _rejected()
+
+RECORDING: Final = {
+    each.name: each for each in (LEVEL, SINCE, CROSSED, REGIME, REGIME_SINCE, SEGMENT_BLIND, SYNTHETIC, LAG, REJECTED)
+}
+"""By name every recorded series, in the order of evaluation: each may read those above it, as of the same moment."""

@@ -1,0 +1,55 @@
+"""Where people find the monitor's pages and its boards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from monitor.results import SEGMENTS
+
+BASE_URL: Final = "http://127.0.0.1:9464"
+"""Where the monitor's own pages are, unless the settings say otherwise."""
+GRAFANA_URL: Final = "http://127.0.0.1:3000"
+
+OVERVIEW, ON_CALL, PIPELINE = "msm-overview", "msm-on-call", "msm-pipeline"
+BOARD_OF_SEGMENT: Final = {
+    "treasury": "msm-treasury",
+    "repo": "msm-repo",
+    "newissue": "msm-new-issues",
+    "cds": "msm-cds-credit",
+    "credit": "msm-cds-credit",
+}
+"""By segment, the uid of the board that shows its signals."""
+BOARDS: Final = (OVERVIEW, *dict.fromkeys(BOARD_OF_SEGMENT[segment] for segment in SEGMENTS), ON_CALL, PIPELINE)
+"""The uids of all boards, in the order in which they are read: they never change, for links and bookmarks hold them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where people find the pages.
+
+    Attributes:
+        base_url: of the monitor's own pages.
+        grafana_url: of the boards.
+    """
+
+    base_url: str = BASE_URL
+    grafana_url: str = GRAFANA_URL
+
+    def runbook(self, alert: str) -> str:
+        """The address of an alert's runbook.
+
+        >>> Links().runbook("RepoTailBp")
+        'http://127.0.0.1:9464/runbooks/RepoTailBp'
+        """
+        return f"{self.base_url}/runbooks/{alert}"
+
+    def board(self, uid: str, **variables: str) -> str:
+        """The address of a board, its variables set.
+
+        >>> Links().board("msm-repo", instrument="SOFR")
+        'http://127.0.0.1:3000/d/msm-repo?var-instrument=SOFR'
+        """
+        chosen = urlencode({f"var-{name}": value for name, value in variables.items()})
+        return f"{self.grafana_url}/d/{uid}" + (f"?{chosen}" if chosen else "")
