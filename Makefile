@@ -56,6 +56,7 @@ format: install ## write the format that check wants
 	@$(BIN)/ruff format .
 
 generate: install ## write all generated files
+	@$(BIN)/python -m tests.runbooks.figures
 	@$(BIN)/stress-monitor generate
 	@$(BIN)/python -m tests.truth
 

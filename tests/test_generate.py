@@ -11,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 from monitor import streams
 from monitor.generate.files import generated, stale, write_all
 from monitor.generate.listing import edge_text, overrides_text, signal_as_data
-from monitor.generate.markdown import MADE, NOTICE, page, table
 from monitor.generate.metric_docs import metrics_page
 from monitor.generate.signal_docs import signals_page, thresholds_page
 from monitor.generate.stream_docs import streams_page
+from monitor.markdown import MADE, NOTICE, page, table
 from monitor.signals import CATALOGUE
 from monitor.signals.model import Signal
 from monitor.signals.thresholds import Edge

@@ -36,9 +36,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"results"},
     "progress": set(),
     "links": {"results"},
-    "runbooks": {"links"},
+    "markdown": set(),
+    "runbooks": {"links", "markdown"},
     "healthy": set(),
-    "generate": {"signals", "alerts", "streams", "results", "links", "runbooks", "sinks.metrics"},
+    "generate": {"signals", "alerts", "streams", "results", "links", "markdown", "runbooks", "sinks.metrics"},
     "log": set(),
     "config": {"calendar", "history", "kafka", "links", "log", "signals", "sources"},
     "cli": {

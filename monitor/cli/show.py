@@ -72,8 +72,8 @@ def generate(
     With --config they are of your own thresholds and links.
     """
     # Takes a moment, and no other command needs it.
-    from monitor.generate.files import stale, write_all
     from monitor.generate.facts import Facts
+    from monitor.generate.files import stale, write_all
 
     settings = settings_of(config)
     facts = Facts(tuple(settings.catalogue()), settings.links.links())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.generate.markdown import MADE
 from monitor.generate.rules.layout import as_yaml
 from monitor.generate.rules.market import MARKET, STRESS_REGIME
 from monitor.generate.rules.own import CRITICAL, MONITOR, WARNING, own_alerts
 from monitor.links import ON_CALL
+from monitor.markdown import MADE
 from monitor.results import SEGMENTS
 from monitor.signals import label_names
 from monitor.signals.thresholds import Notify

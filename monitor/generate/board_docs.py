@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.generate.boards import dashboards
 from monitor.generate.boards.not_shown import NOT_SHOWN
-from monitor.generate.markdown import MADE, page, table
+from monitor.markdown import MADE, page, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

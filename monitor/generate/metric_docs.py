@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.generate.markdown import page, table
+from monitor.markdown import page, table
 from monitor.sinks.metrics import FAMILIES
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.generate.listing import signal_as_data
-from monitor.generate.markdown import page
 from monitor.generate.rules.market import MARKET, STRESS_REGIME, market_rules
 from monitor.generate.rules.own import MONITOR, own_rules
+from monitor.markdown import page
 from monitor.runbooks import DOCS, Library
 
 if TYPE_CHECKING:

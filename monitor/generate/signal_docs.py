@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.generate.listing import edge_text, overrides_text
-from monitor.generate.markdown import page, table
+from monitor.markdown import page, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

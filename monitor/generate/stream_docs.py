@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from monitor import streams
-from monitor.generate.markdown import page, table
+from monitor.markdown import page, table
 from monitor.streams import Field, Kind, Stream
 
 _KINDS: Final = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.links import ON_CALL, OVERVIEW, PIPELINE
+from monitor.markdown import table
 from monitor.runbooks.handwritten import DO, ESCALATE, FALSE_ALARMS, IN_THE_MARKET, LOOK, MEANING, Text
-from monitor.runbooks.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.runbooks.tables import table
+from monitor.markdown import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -158,6 +158,18 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
             ),
         ),
         Signal(
+            name="repo_low_tail_bp",
+            segment=SEGMENT,
+            title="Repo low tail",
+            help="How much less than the middle the cheapest hundredth of the volume pays.",
+            formula="100 * (median - 1st percentile)",
+            source=_NEW_YORK_FED,
+            labels=by_instrument,
+            over=everything,
+            value=bp(c("median_e6") - c("p1_e6")),
+            window_help=windows + "; absent where a benchmark comes without its 1st percentile",
+        ),
+        Signal(
             name="repo_dispersion_bp",
             segment=SEGMENT,
             title="Repo dispersion",
@@ -214,8 +226,8 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
             window_help="20 value dates out of the 30 business days before; absent until 20 were seen",
             thresholds=_rows(
                 parameters,
-                "Sees 2024-10-01 (+21) and 2024-12-26 (+18), which levels miss. 20 alarm days in 6.8 years, 9 "
-                "outside stress: for the desk.",
+                "Sees 2024-12-26 (+18), which levels miss; the +21 of 2024-10-01 is what a quarter may begin with. 20 "
+                "alarm days in 6.8 years, 9 outside stress: for the desk.",
                 3,
                 Edge(15, 8),
                 Edge(30, 15),

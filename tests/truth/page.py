@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from polars import col as c
 
-from monitor.generate.markdown import page, table
 from monitor.history import HISTORIES
+from monitor.markdown import page, table
 from tests.truth.alarms import DAYS_A_YEAR, LEVELS, records, regimes, unjudged
 from tests.truth.carried import STRESS, value_of
 from tests.truth.composite import STAND_IN, carried_alone, rank_correlation, with_stand_in

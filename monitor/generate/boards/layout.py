@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType, GridPos
 
 from monitor.generate.boards import head
-from monitor.generate.markdown import MADE
+from monitor.markdown import MADE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

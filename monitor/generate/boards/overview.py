@@ -10,6 +10,7 @@ from monitor.generate.boards.panels import About, Column
 from monitor.generate.boards.queries import (
     SAYS,
     Query,
+    board_of,
     either,
     legend_of,
     level_or_blind,
@@ -18,6 +19,7 @@ from monitor.generate.boards.queries import (
     said,
     share_of,
 )
+from monitor.generate.rules.market import STRESS_REGIME
 from monitor.links import OVERVIEW
 from monitor.results import REGIMES, SEGMENTS, Level
 from monitor.sinks import metrics
@@ -37,7 +39,7 @@ def board(facts: Facts, catalogue: Catalogue) -> Board:
         "Market stress: overview",
         "How bad it is, since when, why, where, whether it can be trusted, and what to do.",
         (
-            Row(4, (_regime(), _index_now(), _change(), _trust())),
+            Row(4, (_regime(facts), _index_now(), _change(), _trust())),
             Row(9, (_index(), _contributions())),
             Row(7, (_scores(), _levels())),
             Row(9, (_worst(facts, catalogue), _firing(facts, catalogue))),
@@ -46,13 +48,22 @@ def board(facts: Facts, catalogue: Catalogue) -> Board:
     )
 
 
-def _regime() -> Placed:
+_OPEN: Final = ("Open the board", "/d/${__field.labels.board}?${__url_time_range}&${datasource:queryparam}")
+"""Of the segment whose line it is."""
+
+
+def _by_segment(metric: str) -> str:
+    return board_of(f"max by (segment) ({metric})")
+
+
+def _regime(facts: Facts) -> Placed:
     return panels.numbers(
         About(
             "regime", "Regime",
             "The state of the market as a whole, in one word: calm, elevated, stressed or crisis.",
             "Stressed: the desk looks at the contributions and at the worst signals below. Crisis: on-call acts now, "
             "by the runbook of StressRegime.",
+            links=((f"Runbook: {STRESS_REGIME}", facts.links.runbook(STRESS_REGIME)),),
         ),
         [said(regime(), "unknown", "Regime", instant=True)],
         manner.LEVEL, 4, mappings=manner.regime_words(),
@@ -64,7 +75,7 @@ def _index_now() -> Placed:
         About(
             "index-now", "Stress index",
             "How bad it is, and how much of it at once, from 0 to 1: the segments' scores, weighted, and multiplied by "
-            "how they move together. One segment alone gives at most 0.09.",
+            "how they move together. No segment alone can make a crisis.",
             "Look at the line below for since when, and at the contributions for why.",
         ),
         [said(_INDEX, "no value", "Stress index")], manner.INDEX, 4, graph=True,
@@ -97,7 +108,7 @@ def _trust() -> Placed:
             "trust", "Coverage, alerts, age",
             "Coverage: the weight of the segments that are seen. Critical and warnings: how many alerts stand at that "
             "level. Age: how old the newest event is by the monitor's clock.",
-            "With coverage below 60 % no crisis is called: find what is blind on the on-call board. An age of minutes "
+            "With too little coverage no crisis is called: find what is blind on the on-call board. An age of minutes "
             "in a session means that input has stopped: open the board of the pipeline.",
         ),
         [
@@ -153,42 +164,45 @@ def _index() -> Placed:
 
 
 def _contributions() -> Placed:
-    return panels.lines(
+    placed = panels.lines(
         About(
             "contributions", "Why: parts of the index",
             "What each segment adds to the index; together they are the index.",
             "Open the board of the largest part.",
         ),
-        [said(f"max by (segment) ({metrics.CONTRIBUTION.scraped})", "no value", legend_of("segment"))],
+        [said(_by_segment(metrics.CONTRIBUTION.scraped), "no value", legend_of("segment"))],
         manner.INDEX, 8, stacked=True, colour=manner.INFORMATION, low=0,
     )  # fmt: skip
+    return panels.linked(placed, *_OPEN)
 
 
 def _scores() -> Placed:
-    return panels.numbers(
+    placed = panels.numbers(
         About(
             "scores", "Where: the segments' scores",
             "How bad each segment is, from 0 to 1: half its worst headline, half their mean. 0.5 is a warning's, 0.9 a "
             "critical level's. A segment that is not seen has no number.",
             "Open the board of the worst segment.",
         ),
-        [said(f"max by (segment) ({metrics.SEGMENT_SCORE.scraped})", "no value", legend_of("segment"))],
+        [said(_by_segment(metrics.SEGMENT_SCORE.scraped), "no value", legend_of("segment"))],
         manner.INDEX, 13, graph=True, steps=tables.SCORE_STEPS,
     )  # fmt: skip
+    return panels.linked(placed, *_OPEN)
 
 
 def _levels() -> Placed:
     levels = level_or_blind(metrics.SEGMENT_LEVEL.scraped, metrics.SEGMENT_BLIND.scraped, "segment")
-    return panels.states(
+    placed = panels.states(
         About(
             "levels", "Where: the segments' levels, and blindness",
             "The highest level of each segment's signals over time. Blind is not calm: the input of a headline signal "
             "is lost, stale or repeated, and the level that was known last stands.",
             "A blind segment: open the on-call board, which says what is missing and since when.",
         ),
-        [said(levels, "no segment is seen", legend_of("segment"))],
+        [said(board_of(levels), "no segment is seen", legend_of("segment"))],
         11, manner.level_words(),
     )  # fmt: skip
+    return panels.linked(placed, *_OPEN)
 
 
 def _worst(facts: Facts, catalogue: Catalogue) -> Placed:

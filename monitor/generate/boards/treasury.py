@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.generate.boards import head, manner, of_signals, panels
 from monitor.generate.boards.layout import Board, Row
 from monitor.generate.boards.panels import About
-from monitor.generate.boards.queries import Chosen, legend_of, named, over_range, said, worst
+from monitor.generate.boards.queries import Chosen, Query, legend_of, named, or_says, over_range, said, worst
 from monitor.generate.rules.recording import newest
 from monitor.links import BOARD_OF_SEGMENT
 from monitor.sinks import metrics
@@ -116,7 +116,8 @@ def _zscores(catalogue: Catalogue) -> Placed:
 def _scatter(catalogue: Catalogue) -> Placed:
     volatility, spread = catalogue["treasury_volatility_bp"], catalogue["treasury_spread_32nds"]
     queries = {
-        signal.title: said(f"max by (instrument) ({_CHOSEN.of(signal)})", of_signals.NO_VALUE, "instrument",
+        signal.title: Query(
+            or_says(f"max by (instrument) ({_CHOSEN.of(signal)})", of_signals.NO_VALUE, "instrument"),
             instant=True, table=True,
         )
         for signal in (volatility, spread)

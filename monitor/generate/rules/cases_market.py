@@ -11,6 +11,7 @@ from monitor.generate.rules.market import STRESS_REGIME, levels_of
 from monitor.generate.rules.sentences import MADE_UP_AFTER, MADE_UP_TEXT, VARIABLES, description
 from monitor.links import BOARD_OF_SEGMENT, OVERVIEW
 from monitor.results import REGIMES, SEGMENTS, Level
+from monitor.signals.thresholds import Notify
 from monitor.sinks import metrics
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _fires(
     assert state.threshold is not None  # noqa: S101
     said = instead or quantity(state.value or 0.0, signal.unit)
     where = f"{signal.title} {', '.join(labels.values())}".strip()
-    notify = signal.notify
+    notify = signal.notify or Notify.NONE
     variables = {name: value for name, value in labels.items() if name in VARIABLES}
     return Fires(
         {

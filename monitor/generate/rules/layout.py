@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from monitor.generate.markdown import MADE
+from monitor.markdown import MADE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
