@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from monitor.kafka.names import topic_of
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class PartitionWatch:
         """Tell how they stand, and which is silent."""
         newest: dict[str, int] = {}
         for name in states:
-            topic = name.rpartition("/")[0]
+            topic = topic_of(name)
             newest[topic] = max(newest.get(topic, 0), self._arrived_us.get(name, 0))
         for name, each in states.items():
             lag = None if each.end is None else max(0, each.end - each.offset)
@@ -60,7 +61,7 @@ class PartitionWatch:
             self._gauges.partition(
                 name, offset=each.offset, lag=lag, lost=each.lost, empty=each.empty, arrived_us=arrived_us
             )
-            others_flow = now_us - newest[name.rpartition("/")[0]] <= _LATELY_US
+            others_flow = now_us - newest[topic_of(name)] <= _LATELY_US
             if arrived_us is not None and now_us - arrived_us >= SILENT_US and others_flow and name not in self._silent:
                 self._silent.add(name)
                 silent_seconds = (now_us - arrived_us) // MICROSECONDS_PER_SECOND

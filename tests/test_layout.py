@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "daily": {"calendar", "results", "engine.tiers", "engine.retention", "signals"},
     "checkpoint": {"streams", "engine", "index", "alerts", "daily"},
     "intake": {"results", "sources.base", "engine"},
-    "partitions": {"streams", "sources.base"},
+    "partitions": {"streams", "sources.base", "kafka.names"},
     "stages": {"streams", "results", "sources", "engine", "kafka", "intake", "partitions", "sinks.base"},
     "produce": {"streams", "calendar", "sources", "kafka", "stories"},
     "redrive": {"streams", "sources", "kafka", "sinks.base", "sinks.rejects"},

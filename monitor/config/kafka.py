@@ -13,9 +13,8 @@ from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_val
 
 from monitor.config.section import Section
 from monitor.kafka.connection import KafkaConnection, brokers_of
+from monitor.kafka.names import MOST_TOPIC_CHARS, is_topic
 from monitor.sources.kafka_topics import DEFAULT_TOPICS, Topics
-
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 DEFAULT_URL = "kafka://127.0.0.1:9092"
 
@@ -165,8 +164,10 @@ def both_read(sources: Mapping[str, KafkaSourceSettings]) -> str | None:
 
 
 def _check_topic(setting: str, topic: str) -> None:
-    if not _TOPIC.fullmatch(topic):
-        raise ValueError(f"{setting}: {topic!r} is no name of a topic: letters, digits, '.', '_' and '-', at most 249")
+    if not is_topic(topic):
+        raise ValueError(
+            f"{setting}: {topic!r} is no name of a topic: letters, digits, '.', '_' and '-', at most {MOST_TOPIC_CHARS}"
+        )
 
 
 def _secret(name: str, given: SecretStr | None, file: Path | None) -> SecretStr | None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from monitor.kafka.names import partition_name, topic_and_number
 from monitor.sinks.base import SYNTHETIC
-from monitor.sinks.rejects import REFUSED_AT, kafka_partition
+from monitor.sinks.rejects import REFUSED_AT
 from monitor.streams import MAX_LINE_BYTES, STREAMS
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Kept:
     @property
     def partition(self) -> int | None:
         """The number of its partition; None if it did not come from Kafka."""
-        found = kafka_partition(self.place)
+        found = topic_and_number(self.place)
         return found[1] if found else None
 
     @property
@@ -131,7 +132,7 @@ def of_message(kept_in: str, headers: Sequence[tuple[str, bytes]], value: bytes 
             detail=told["detail"],
             source=told["source"],
             topic=topic,
-            place=f"{topic}/{partition}" if topic and partition.isdecimal() else partition,
+            place=partition_name(topic, int(partition)) if topic and partition.isdecimal() else partition,
             offset=int(told["offset"]),
             line=int(told["line"]) if "line" in told else None,
             raw=value or b"",
@@ -144,7 +145,7 @@ def of_message(kept_in: str, headers: Sequence[tuple[str, bytes]], value: bytes 
 
 
 def _topic_of(stream: str, place: str) -> str | None:
-    came_by = kafka_partition(place)
+    came_by = topic_and_number(place)
     if came_by:
         return came_by[0]
     return STREAMS[stream].topic if stream in STREAMS else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import choose_encoder
 
+from monitor.kafka.names import topic_and_number
 from monitor.results import MICROSECONDS_PER_SECOND
 from monitor.sinks import metrics
 from monitor.sinks.base import Sink
@@ -167,7 +168,7 @@ class PrometheusSink(Sink):
         self, name: str, *, offset: int, lag: int | None, lost: int, empty: int, arrived_us: int | None
     ) -> None:
         """Say how a partition stands: its name is `TOPIC/NUMBER`; what is not known stays as it was."""
-        topic, _, number = name.rpartition("/")
+        topic, number = topic_and_number(name) or (name, "")
         arrived = None if arrived_us is None else arrived_us / MICROSECONDS_PER_SECOND
         for each, value in (
             (metrics.OFFSET, offset), (metrics.LAG, lag), (metrics.LOST, lost), (metrics.EMPTY, empty),

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from monitor.kafka.names import MOST_TOPIC_CHARS, REJECTS_SUFFIX, topic_and_number
 from monitor.sinks.base import SYNTHETIC, Sink
 from monitor.sinks.files import reject_line
 
@@ -28,27 +28,13 @@ if TYPE_CHECKING:
 REFUSED_AT: Final = "refused_at"
 """The key of a line under which the wall clock stands."""
 
-REJECTS_SUFFIX: Final = ".rejects"
-MOST_TOPIC_CHARS: Final = 249
-"""Kafka takes no longer name of a topic."""
 _UNKNOWN_TOPIC: Final = "unknown"
 _DIGEST_CHARS: Final = 8
-_KAFKA_PARTITION: Final = re.compile(r"([a-zA-Z0-9._-]{1,249})/([0-9]{1,10})")
 _COUNTED_AT_ONCE: Final = 1 << 20
 _ESCAPED: Final = "backslashreplace"
 """Names of files may hold bytes that are no UTF-8; so they come back out of JSON as they were."""
 
 _log = structlog.get_logger(__name__)
-
-
-def kafka_partition(partition: str) -> tuple[str, int] | None:
-    """The topic and the number of a partition; None if it is none of Kafka's.
-
-    >>> kafka_partition("treasury.quotes/3"), kafka_partition("in/repo.ndjson")
-    (('treasury.quotes', 3), None)
-    """
-    found = _KAFKA_PARTITION.fullmatch(partition)
-    return (found[1], int(found[2])) if found else None
 
 
 def rejects_topic(topic: str) -> str:
@@ -202,7 +188,7 @@ class RejectTopic(Sink):
         self._outbox.close(self._close_within)
 
     def _send(self, each: RejectedEvent) -> None:
-        came_by = kafka_partition(each.partition)
+        came_by = topic_and_number(each.partition)
         topic = came_by[0] if came_by else self._topics.get(each.stream)
         if topic is not None and topic.endswith(REJECTS_SUFFIX):
             # It is in a rejects topic already; there would be no end of it.

@@ -30,10 +30,11 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from monitor.kafka.connection import KafkaConnectionError, reason_of
+from monitor.kafka.names import partition_name
 from monitor.sources.base import LINES_A_MESSAGE, PartitionState, RawBatch, Source, SourceError
 from monitor.sources.kafka_group import Membership
 from monitor.sources.kafka_lines import count_of, lines_of, wholes_of
-from monitor.sources.kafka_topics import corrupt_at, mark_text, partition_name, stream_of
+from monitor.sources.kafka_topics import corrupt_at, mark_text, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +89,7 @@ class _Partition:
 
     def __init__(self, tp: TopicPartition, stream: str | None, position: int, generation: int | None) -> None:
         self.tp, self.stream, self.generation = tp, stream, generation
-        self.name = partition_name(tp)
+        self.name = partition_name(*tp)
         self.next_position = position
         self.fetched: deque[ConsumerRecord] = deque()
         self.fetched_bytes = 0
@@ -330,9 +331,9 @@ class KafkaSource(Source):
         new, begins, ends = self._led(new)
         if not new:
             return
-        unread = [tp for tp in new if partition_name(tp) not in self._resume]
+        unread = [tp for tp in new if partition_name(*tp) not in self._resume]
         firsts = self._starts(unread, begins, ends) | {
-            tp: self._resume[partition_name(tp)] for tp in new if partition_name(tp) in self._resume
+            tp: self._resume[partition_name(*tp)] for tp in new if partition_name(*tp) in self._resume
         }
         for tp in new:
             self._add(tp, firsts[tp], begins[tp], ends[tp], None)
@@ -341,7 +342,7 @@ class KafkaSource(Source):
             each.is_paused = False
             consumer.seek(each.tp, each.fetched_to)
         if self._has_opened:
-            _log.info("new partitions are read", source=self.name, partitions=[partition_name(tp) for tp in new])
+            _log.info("new partitions are read", source=self.name, partitions=[partition_name(*tp) for tp in new])
 
     def _follow_group(self, membership: Membership) -> None:
         """Take on what the group gave, from where the claim says, and let go of what it took."""
@@ -356,11 +357,11 @@ class KafkaSource(Source):
                 for tp in change.partitions:
                     self._partitions.pop(tp, None)
                     self._committed.pop(tp, None)
-                    self._lose(partition_name(tp))
+                    self._lose(partition_name(*tp))
                 _log.info("partitions were taken", source=self.name, partitions=_names(change.partitions))
                 continue
             tps = list(change.partitions)
-            claimed = {tp: claim(partition_name(tp), change.generation) for tp in tps}
+            claimed = {tp: claim(partition_name(*tp), change.generation) for tp in tps}
             begins, ends = self._ends_of(tps) if tps else ({}, {})
             unread = [tp for tp in tps if claimed[tp] is None]
             firsts = self._starts(unread, begins, ends) | {tp: at for tp, at in claimed.items() if at is not None}
@@ -405,7 +406,7 @@ class KafkaSource(Source):
             try:
                 begin, end = self._ends_of([tp])
             except KafkaTimeoutError as error:
-                _log.warning("a partition cannot be read now", partition=partition_name(tp), error=reason_of(error))
+                _log.warning("a partition cannot be read now", partition=partition_name(*tp), error=reason_of(error))
                 continue
             led.append(tp)
             begins |= begin
@@ -679,7 +680,7 @@ def _mend(consumer: KafkaConsumer) -> None:
 
 
 def _names(tps: Sequence[TopicPartition]) -> list[str]:
-    return [partition_name(tp) for tp in tps]
+    return [partition_name(*tp) for tp in tps]
 
 
 def _ms(seconds: float) -> int:

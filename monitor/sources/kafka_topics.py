@@ -1,4 +1,4 @@
-"""Names: which topics are read, what a partition is called, and what stands beside a committed offset."""
+"""Which topics are read, what stream they hold, and what stands beside a committed offset."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from monitor.kafka.names import REJECTS_SUFFIX
 from monitor.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kafka import TopicPartition
-
     from monitor.sources.base import Mark
 
 DEFAULT_TOPICS: Final = tuple(stream.topic for stream in STREAMS.values())
-REJECTS_SUFFIX: Final = ".rejects"
-"""Behind a topic's name: where those of its events go that were refused. No pattern finds such a topic."""
 
 _STREAM_OF: Final = {stream.topic: stream.name for stream in STREAMS.values()}
 
@@ -62,11 +59,6 @@ class Topics:
 def stream_of(topic: str) -> str | None:
     """The stream whose topic it is by default; None if it is another."""
     return _STREAM_OF.get(topic)
-
-
-def partition_name(tp: TopicPartition) -> str:
-    """A partition's name everywhere but in Kafka."""
-    return f"{tp.topic}/{tp.partition}"
 
 
 def mark_text(mark: Mark) -> str:

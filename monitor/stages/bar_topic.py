@@ -25,9 +25,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from monitor.engine.block import Block, BlockError, Claim, Fence, Standing, decode, encode
 from monitor.engine.watermark import NEVER_US
 from monitor.kafka.connection import KafkaConnectionError, reason_of
+from monitor.kafka.names import partition_name, topic_and_number
 from monitor.kafka.publisher import Publisher, PublishError, PublishTimeoutError
 from monitor.sources.base import LINES_A_MESSAGE, SourceError
-from monitor.sources.kafka_topics import partition_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,15 +192,17 @@ class Claims:
             there = consumer.topics()
             topics = sorted({topic for source in self._sources for topic in source.among(there)})
             self._among = tuple(
-                partition_name(TopicPartition(topic, number))
+                partition_name(topic, number)
                 for topic in topics
                 for number in sorted(consumer.partitions_for_topic(topic) or ())
             )
         return self._among
 
     def _read_up_to(self, claim: Claim, consumer: KafkaConsumer, place: TopicPartition) -> int | None:
-        topic, _, number = claim.partition.rpartition("/")
-        committed = consumer.committed(TopicPartition(topic, int(number)), metadata=True, timeout_ms=_ANSWER_MS)
+        source = topic_and_number(claim.partition)
+        if source is None:
+            raise SourceError(f"{claim.partition} is no partition of a topic, and cannot be claimed")
+        committed = consumer.committed(TopicPartition(*source), metadata=True, timeout_ms=_ANSWER_MS)
         consumer.assign([place])
         begin = max(consumer.beginning_offsets([place], _ANSWER_MS)[place], _bars_from(committed))
         blocks = self._earlier_blocks(claim, consumer, place, begin)
