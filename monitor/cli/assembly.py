@@ -29,7 +29,7 @@ from monitor.sources.base import SourceError
 from monitor.sources.clock import StoryClock
 from monitor.sources.file import FileSource
 from monitor.sources.kafka import KafkaSource
-from monitor.sources.kafka_topics import Topics
+from monitor.sources.kafka.topics import Topics
 from monitor.sources.supervisor import KAFKA, Feed, Supervisor, SupervisorSettings
 from monitor.stages.bar_topic import BarTopic, BarWriter, Claims
 from monitor.stages.sealing import SealingRun

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_val
 from monitor.config.section import Section
 from monitor.kafka.connection import KafkaConnection, brokers_of
 from monitor.kafka.names import MOST_TOPIC_CHARS, is_topic
-from monitor.sources.kafka_topics import DEFAULT_TOPICS, Topics
+from monitor.sources.kafka.topics import DEFAULT_TOPICS, Topics
 
 DEFAULT_URL = "kafka://127.0.0.1:9092"
 

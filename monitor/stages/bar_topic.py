@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kafka.structs import OffsetAndMetadata
 
     from monitor.kafka.connection import KafkaConnection
-    from monitor.sources.kafka_topics import Topics
+    from monitor.sources.kafka.topics import Topics
 
 PARTITIONS: Final = 4
 """Of the topic of bars, where it is made here."""

@@ -30,7 +30,7 @@ from monitor.signals import CATALOGUE
 from monitor.sinks.prometheus import PrometheusSink
 from monitor.sources.base import RawBatch
 from monitor.sources.kafka import KafkaSource
-from monitor.sources.kafka_topics import Topics
+from monitor.sources.kafka.topics import Topics
 from monitor.sources.supervisor import Feed, Supervisor, SupervisorSettings
 from monitor.streams import TREASURY
 from tests.bench.made_quotes import lines

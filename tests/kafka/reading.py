@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from monitor.kafka.connection import KafkaConnection
 from monitor.sources.base import LINES_A_MESSAGE, RawBatch, Source
 from monitor.sources.kafka import KafkaSource
-from monitor.sources.kafka_topics import Topics
+from monitor.sources.kafka.topics import Topics
 from tests.kafka.messages import plain
 
 PATIENCE_SECONDS = 30.0

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from monitor.sources import kafka as kafka_module
 from monitor.sources.base import LINES_A_MESSAGE, RawBatch
 from monitor.sources.kafka import KafkaSource
+from monitor.sources.kafka import source as kafka_module
 from tests.kafka.broker import Broker, create_topic
 from tests.kafka.reading import by_partition, fill, numbered, source_of
 

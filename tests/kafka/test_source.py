@@ -12,9 +12,9 @@ import pytest
 import structlog
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition, codec
 
-from monitor.sources import kafka as kafka_module
 from monitor.sources.base import LINES_A_MESSAGE, Mark, RawBatch
-from monitor.sources.kafka_topics import DEFAULT_TOPICS, stream_of
+from monitor.sources.kafka import source as kafka_module
+from monitor.sources.kafka.topics import DEFAULT_TOPICS, stream_of
 from monitor.streams import STREAMS
 from tests.kafka.broker import Broker, admin, create_topic
 from tests.kafka.messages import plain

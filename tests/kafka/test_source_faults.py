@@ -16,8 +16,8 @@ from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 from structlog.typing import EventDict
 
-from monitor.sources import kafka as kafka_module
 from monitor.sources.base import LINES_A_MESSAGE, Source, SourceError
+from monitor.sources.kafka import source as kafka_module
 from monitor.sources.supervisor import Feed, SourceState, Supervisor, SupervisorSettings
 from tests.kafka.broker import Broker, admin, create_topic, delete_topic, need_broker
 from tests.kafka.reading import (

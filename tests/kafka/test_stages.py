@@ -14,7 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from monitor.engine.block import Block, Standing, decode, encode
 from monitor.kafka.publisher import Publisher
 from monitor.sources.base import LINES_A_MESSAGE, SourceError
-from monitor.sources.kafka_topics import Topics
+from monitor.sources.kafka.topics import Topics
 from monitor.stages.bar_topic import BarTopic, BarWriter, Claimed, Claims
 from tests.kafka.broker import Broker, admin, create_topic
 from tests.kafka.exactly_once.feeding import Feeding

@@ -15,7 +15,7 @@ from monitor.engine.barlog import BarLog
 from monitor.journal import TRANSITIONS
 from monitor.pipeline import Pipeline
 from monitor.sources.base import LINES_A_MESSAGE, RawBatch
-from monitor.sources.kafka_topics import stream_of
+from monitor.sources.kafka.topics import stream_of
 from tests.kafka.exactly_once.oracle import Counts, Log
 from tests.kafka.exactly_once.processes import Difference
 from tests.kafka.exactly_once.story import QUOTES, TRADES

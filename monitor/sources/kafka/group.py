@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kafka import KafkaConsumer, TopicPartition
 
-    from monitor.sources.kafka_topics import Topics
+    from monitor.sources.kafka.topics import Topics
 
 Claim = Callable[[str, int], int | None]
 """Given a partition's name and the group's generation in which it became ours: the first position that is wanted; None:

@@ -32,9 +32,9 @@ from kafka.structs import OffsetAndMetadata
 from monitor.kafka.connection import KafkaConnectionError, reason_of
 from monitor.kafka.names import partition_name
 from monitor.sources.base import LINES_A_MESSAGE, PartitionState, RawBatch, Source, SourceError
-from monitor.sources.kafka_group import Membership
-from monitor.sources.kafka_lines import count_of, lines_of, wholes_of
-from monitor.sources.kafka_topics import corrupt_at, mark_text, stream_of
+from monitor.sources.kafka.group import Membership
+from monitor.sources.kafka.lines import count_of, lines_of, wholes_of
+from monitor.sources.kafka.topics import corrupt_at, mark_text, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from monitor.kafka.connection import KafkaConnection
     from monitor.sources.base import Mark
-    from monitor.sources.kafka_group import Claim
-    from monitor.sources.kafka_topics import Topics
+    from monitor.sources.kafka.group import Claim
+    from monitor.sources.kafka.topics import Topics
 
 CONNECT_SECONDS: Final = 5.0
 """How long a broker may take to answer at first."""
