@@ -10,8 +10,7 @@ from uuid import uuid4
 import pytest
 
 from monitor.sources.base import LINES_A_MESSAGE, RawBatch
-from monitor.sources.kafka import KafkaSource
-from monitor.sources.kafka import source as kafka_module
+from monitor.sources.kafka import KafkaSource, limits
 from tests.kafka.broker import Broker, create_topic
 from tests.kafka.reading import by_partition, fill, numbered, source_of
 
@@ -72,8 +71,7 @@ class Member:
 
     def die(self) -> None:
         """Say nothing more to the broker, as a process that was killed."""
-        assert self.source._consumer is not None
-        self.source._consumer._client._net.stop(1_000)
+        self.source._client.consumer._client._net.stop(1_000)
 
 
 class Group:
@@ -169,8 +167,8 @@ def test_what_a_killed_member_had_goes_to_the_others_after_its_session(group: Gr
 
 def test_what_is_held_up_at_a_rebalance_comes_all_the_same(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     """Partitions are paused and full while others join and leave: the client holds messages of what it has no more."""
-    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", 10)
-    monkeypatch.setattr(kafka_module, "_FETCHED_AT_ONCE", 20)
+    monkeypatch.setattr(limits, "BUFFERED_RECORDS", 10)
+    monkeypatch.setattr(limits, "FETCHED_AT_ONCE", 20)
     group.join("a")
     with many(group, 0, 500) as written:
         group.until(lambda: group.ledger.count > 100, size=5)
@@ -200,14 +198,13 @@ def test_what_is_taken_between_two_questions_about_it_is_no_error(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client's own thread takes a partition before the source is told."""
-    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", 10)
+    monkeypatch.setattr(limits, "BUFFERED_RECORDS", 10)
     member = group.join("a")
     with many(group, 0, 100):
         group.until(lambda: group.ledger.count > 20, size=3)
-    assert member.source._consumer is not None
-    member.source._consumer._subscription.assign_from_subscribed([])
+    member.source._client.consumer._subscription.assign_from_subscribed([])
     for tp in list(member.source._partitions):
-        assert member.source._of_ours(member.source._consumer.position, tp, 100) is None
+        assert member.source._client.position(tp) is None
     for _ in range(60):
         member.poll(20)
     assert group.ledger.count > 40, "what was in hand is still handed over"

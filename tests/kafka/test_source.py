@@ -13,7 +13,7 @@ import structlog
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition, codec
 
 from monitor.sources.base import LINES_A_MESSAGE, Mark, RawBatch
-from monitor.sources.kafka import source as kafka_module
+from monitor.sources.kafka import limits
 from monitor.sources.kafka.topics import DEFAULT_TOPICS, stream_of
 from monitor.streams import STREAMS
 from tests.kafka.broker import Broker, admin, create_topic
@@ -42,7 +42,7 @@ def a_name() -> str:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """New topics and partitions are looked for often."""
-    monkeypatch.setattr(kafka_module, "DISCOVER_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "DISCOVER_SECONDS", 0.3)
 
 
 # Where it begins
@@ -161,8 +161,8 @@ def test_whatever_producers_compress_with_is_read(broker: Broker, topic: str, co
 
 def test_full_buffers_lose_nothing(broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Partitions are paused and resumed all the time, while the client holds fetched messages of each."""
-    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", 20)
-    monkeypatch.setattr(kafka_module, "_FETCHED_AT_ONCE", 30)
+    monkeypatch.setattr(limits, "BUFFERED_RECORDS", 20)
+    monkeypatch.setattr(limits, "FETCHED_AT_ONCE", 30)
     counts = {0: 2_000, 1: 1_300, 2: 50, 3: 700}
     fill(broker.bootstrap, topic, {partition: numbered(count) for partition, count in counts.items()})
     with reading(broker.bootstrap, topic) as source:

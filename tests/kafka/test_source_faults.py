@@ -17,7 +17,7 @@ from kafka.errors import OffsetOutOfRangeError
 from structlog.typing import EventDict
 
 from monitor.sources.base import LINES_A_MESSAGE, Source, SourceError
-from monitor.sources.kafka import source as kafka_module
+from monitor.sources.kafka import limits
 from monitor.sources.supervisor import Feed, SourceState, Supervisor, SupervisorSettings
 from tests.kafka.broker import Broker, admin, create_topic, delete_topic, need_broker
 from tests.kafka.reading import (
@@ -57,10 +57,10 @@ def mortal(_mortal: Broker) -> Broker:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience in proportion, and shorter."""
-    monkeypatch.setattr(kafka_module, "LOST_SECONDS", 4.0)
-    monkeypatch.setattr(kafka_module, "ANSWER_SECONDS", 0.8)
-    monkeypatch.setattr(kafka_module, "CONNECT_SECONDS", 2.0)
-    monkeypatch.setattr(kafka_module, "_REQUEST_MS", 2_000)
+    monkeypatch.setattr(limits, "LOST_SECONDS", 4.0)
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.8)
+    monkeypatch.setattr(limits, "CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(limits, "REQUEST_MS", 2_000)
 
 
 def delete_before(broker: Broker, topic: str, offset: int) -> None:
@@ -104,8 +104,8 @@ def test_messages_that_expired_before_the_start_are_said_and_counted(broker: Bro
 def test_messages_that_expire_while_it_reads_are_said_and_those_in_hand_are_kept(
     broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", 5)
-    monkeypatch.setattr(kafka_module, "_PARTITION_FETCH_BYTES", 1_000)
+    monkeypatch.setattr(limits, "BUFFERED_RECORDS", 5)
+    monkeypatch.setattr(limits, "PARTITION_FETCH_BYTES", 1_000)
     with producing(broker.bootstrap) as append:  # a batch each, of which few are fetched at a time
         for number in range(80):
             append(topic, 0, b"%0100d" % number)
@@ -133,7 +133,7 @@ def test_messages_that_expired_beyond_what_is_in_hand_do_not_take_it_along(broke
         fill(broker.bootstrap, topic, {0: numbered(10, 30)})
         delete_before(broker, topic, 35)
         error = OffsetOutOfRangeError({TopicPartition(topic, 0): 30})
-        source._go_on_after(error)
+        source._fetching._go_on_after(error)
         batches += poll_until(source, lambda _: source.partitions()[f"{topic}/0"].offset == 40, size=3)
         assert source.partitions()[f"{topic}/0"].lost == 5
     assert by_partition(batches) == {f"{topic}/0": [row for row in enumerate(numbered(40)) if not 30 <= row[0] < 35]}
@@ -141,7 +141,7 @@ def test_messages_that_expired_beyond_what_is_in_hand_do_not_take_it_along(broke
 
 def test_a_topic_that_is_gone_is_said(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """And neither made anew by asking for it, nor a reason to look away from the others."""
-    monkeypatch.setattr(kafka_module, "DISCOVER_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "DISCOVER_SECONDS", 0.5)
     names = [f"gone-{os.getpid()}-{n}" for n in range(2)]
     for name in names:
         create_topic(broker.bootstrap, name, 1)
@@ -197,7 +197,7 @@ def test_messages_that_do_not_match_their_check_sum_are_stepped_over(
     mortal: Broker, monkeypatch: pytest.MonkeyPatch, buffered: int
 ) -> None:
     """Also where their partition is paused and resumed while the client has still to say it."""
-    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", buffered)
+    monkeypatch.setattr(limits, "BUFFERED_RECORDS", buffered)
     name = f"damaged-{buffered}"
     create_topic(mortal.bootstrap, name, 2)
     with producing(mortal.bootstrap) as append:  # a batch each
@@ -231,19 +231,19 @@ def test_no_partition_is_paused_while_the_client_has_still_to_say_what_is_wrong(
     broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would forget it, and read on for ever in what it has given up (kafka-python 3.0.12)."""
-    monkeypatch.setattr(kafka_module, "_BUFFERED_RECORDS", 5)
+    monkeypatch.setattr(limits, "BUFFERED_RECORDS", 5)
     fill(broker.bootstrap, topic, {0: numbered(30)})
     with reading(broker.bootstrap, topic) as source:
         take(source, 1, size=1)
         each = source._partitions[TopicPartition(topic, 0)]
-        source._consumer.resume(each.tp)
+        source._client.consumer.resume(each.tp)
         each.is_paused = False
-        monkeypatch.setattr(source._consumer, "poll", lambda **_: {})
-        monkeypatch.setattr(source._consumer._fetcher, "_next_in_line_exception_metadata", "to be said")
-        source._fetch()
+        monkeypatch.setattr(source._client.consumer, "poll", lambda **_: {})
+        monkeypatch.setattr(source._client.consumer._fetcher, "_next_in_line_exception_metadata", "to be said")
+        source._fetching.fetch(None)
         assert not each.is_paused
-        monkeypatch.setattr(source._consumer._fetcher, "_next_in_line_exception_metadata", None)
-        source._fetch()
+        monkeypatch.setattr(source._client.consumer._fetcher, "_next_in_line_exception_metadata", None)
+        source._fetching.fetch(None)
         assert each.is_paused
 
 
@@ -253,11 +253,11 @@ def test_no_partition_is_paused_while_the_client_has_still_to_say_what_is_wrong(
 def test_a_partition_that_nobody_leads_is_behind_and_holds_up_no_other(
     broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_module, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.4)
     fill(broker.bootstrap, topic, {0: numbered(3), 1: numbered(3)})
     with reading(broker.bootstrap, topic) as source:
         take(source, 6)
-        cluster = source._consumer._cluster
+        cluster = source._client.consumer._cluster
         leader = cluster.leader_for_partition
         monkeypatch.setattr(cluster, "leader_for_partition", lambda tp: None if tp.partition == 1 else leader(tp))
         fill(broker.bootstrap, topic, {0: numbered(3, 3), 1: numbered(3, 3)})
@@ -277,7 +277,7 @@ def test_brokers_that_are_down_are_said_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:1: nothing listens there"):
         source.open()
-    assert time.monotonic() - began < kafka_module.CONNECT_SECONDS + 1
+    assert time.monotonic() - began < limits.CONNECT_SECONDS + 1
     began = time.monotonic()
     source.close(1.0)
     assert time.monotonic() - began < 1.5
@@ -332,7 +332,7 @@ def test_a_broker_that_is_killed_and_comes_again_costs_nothing(mortal: Broker) -
     try:
         taken.until(800)
         mortal.kill()
-        wait_until(states, SourceState.BACKING_OFF, kafka_module.LOST_SECONDS + SLACK_SECONDS, taken)
+        wait_until(states, SourceState.BACKING_OFF, limits.LOST_SECONDS + SLACK_SECONDS, taken)
         assert supervisor.behind() == {"kept/0", "kept/1"}, "nobody knows what waits there"
         mortal.start()
         fill(mortal.bootstrap, "kept", {0: numbered(50, 500), 1: numbered(70, 300)})
@@ -366,8 +366,8 @@ def test_a_broker_that_answers_no_more_is_noticed_and_nothing_is_left_of_it(mort
     os.kill(mortal._process.pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
-        said = poll_until_it_breaks(source, kafka_module.LOST_SECONDS + SLACK_SECONDS)
-        assert time.monotonic() - began < kafka_module.LOST_SECONDS + SLACK_SECONDS
+        said = poll_until_it_breaks(source, limits.LOST_SECONDS + SLACK_SECONDS)
+        assert time.monotonic() - began < limits.LOST_SECONDS + SLACK_SECONDS
         assert mortal.bootstrap in said
         began = time.monotonic()
         source.close(1.0)

@@ -1,4 +1,4 @@
-"""Which topics are read, what stream they hold, and what stands beside a committed offset."""
+"""Which topics are read, and what stream each holds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from monitor.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from monitor.sources.base import Mark
 
 DEFAULT_TOPICS: Final = tuple(stream.topic for stream in STREAMS.values())
 
@@ -59,20 +57,3 @@ class Topics:
 def stream_of(topic: str) -> str | None:
     """The stream whose topic it is by default; None if it is another."""
     return _STREAM_OF.get(topic)
-
-
-def mark_text(mark: Mark) -> str:
-    """What stands beside a committed offset: how far event time had come there.
-
-    >>> from monitor.sources.base import Mark
-    >>> mark_text(Mark(7, 1_700_000_000_000_000))
-    'watermark_us=1700000000000000'
-    """
-    watermark = "" if mark.watermark_us is None else f"watermark_us={mark.watermark_us}"
-    return " ".join(filter(None, (watermark, mark.note)))
-
-
-def corrupt_at(error: BaseException) -> tuple[str, int, int] | None:
-    """Topic, partition and offset of a record batch that does not match its check sum, out of the client's sentence."""
-    found = re.search(r"topic='([^']+)', partition=(\d+)\D+ at offset (\d+) failed crc", str(error))
-    return (found[1], int(found[2]), int(found[3])) if found else None
