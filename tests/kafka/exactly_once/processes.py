@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ level = "debug"
 stage = "{stage}"
 stop_within_seconds = {stop_within:g}
 {state}
+{begin}
 [kafka]
 url = "kafka://{bootstrap}"
 [bars]
@@ -64,6 +66,7 @@ class Wanted:
         group: of the processes that seal.
         bars: the topic of bars.
         session_seconds: after so long without a sign a process of the group has lost its partitions.
+        begin: what is earlier is past; None: all ticks are run.
         more: settings besides.
     """
 
@@ -72,6 +75,7 @@ class Wanted:
     group: str
     bars: str
     session_seconds: float = 1.5
+    begin: datetime | None = None
     more: str = SHORT_HOLDS
 
 
@@ -100,6 +104,7 @@ class Monitor:
                 stage=stage,
                 stop_within=STOP_WITHIN_SECONDS,
                 state=f'state = "{self.state}"' if self.state else "",
+                begin=f"begin = {wanted.begin.isoformat()}" if wanted.begin else "",
                 bootstrap=wanted.bootstrap,
                 bars=wanted.bars,
                 topics=", ".join(f'"{each}"' for each in wanted.topics),
