@@ -13,11 +13,13 @@ from random import Random
 import pytest
 import structlog
 from kafka import TopicPartition
+from kafka.cluster import ClusterMetadata
 from kafka.errors import OffsetOutOfRangeError
 from structlog.typing import EventDict
 
-from monitor.sources.base import LINES_A_MESSAGE, Source, SourceError
+from monitor.sources.base import LINES_A_MESSAGE, PartitionState, Source, SourceError
 from monitor.sources.kafka import limits
+from monitor.sources.kafka.client import Client
 from monitor.sources.supervisor import Feed, SourceState, Supervisor, SupervisorSettings
 from tests.kafka.broker import Broker, admin, create_topic, delete_topic, need_broker
 from tests.kafka.reading import (
@@ -269,6 +271,62 @@ def test_a_partition_that_nobody_leads_is_behind_and_holds_up_no_other(
         monkeypatch.undo()
         poll_until(source, lambda _: is_caught_up(source))
         assert source.partitions()[f"{topic}/1"].offset == 6
+
+
+@pytest.fixture
+def leaderless(monkeypatch: pytest.MonkeyPatch) -> set[TopicPartition]:
+    """Partitions that nobody leads, as long as they are in it; new ones are looked for often."""
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(limits, "DISCOVER_SECONDS", 0.3)
+    without: set[TopicPartition] = set()
+    leader = ClusterMetadata.leader_for_partition
+    monkeypatch.setattr(
+        ClusterMetadata, "leader_for_partition", lambda self, tp: None if tp in without else leader(self, tp)
+    )
+    return without
+
+
+def test_one_that_nobody_leads_at_first_is_behind_where_it_goes_on(
+    broker: Broker, topic: str, leaderless: set[TopicPartition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it not told, nobody would wait for it: what it has to say is older than what the others bring."""
+    fill(broker.bootstrap, topic, {0: numbered(3), 1: numbered(5)})
+    leaderless.add(TopicPartition(topic, 1))
+    name, position = f"{topic}/1", 2 * LINES_A_MESSAGE
+    with reading(broker.bootstrap, topic, resume={name: position}) as source:
+        assert source.partitions()[name] == PartitionState(position, 2, None, is_behind=True)
+        read = by_partition(poll_until(source, lambda _: source.partitions()[f"{topic}/0"].offset == 3))
+        assert read == {f"{topic}/0": list(enumerate(numbered(3)))}
+        with monkeypatch.context() as patched:
+            patched.delattr(Client, "bounds")  # to ask again and again would hold up the others
+            poll_for(source, 1.0)
+        assert source.partitions()[name] == PartitionState(position, 2, None, is_behind=True)
+        leaderless.clear()
+        read = by_partition(take(source, 3))
+        assert read == {name: list(enumerate(numbered(5)))[2:]}
+        poll_until(source, lambda _: is_caught_up(source))
+
+
+def test_one_that_nobody_leads_and_nobody_has_read_has_no_place_yet(
+    broker: Broker, topic: str, leaderless: set[TopicPartition]
+) -> None:
+    leaderless.add(TopicPartition(topic, 1))
+    with reading(broker.bootstrap, topic, start="latest") as source:
+        assert sorted(source.partitions()) == [f"{topic}/{number}" for number in (0, 2, 3)]
+        leaderless.clear()
+        poll_until(source, lambda _: f"{topic}/1" in source.partitions())
+
+
+def test_a_topic_that_nobody_leads_and_that_is_gone_is_said(
+    broker: Broker, topic: str, leaderless: set[TopicPartition]
+) -> None:
+    gone = f"gone-unled-{os.getpid()}"
+    create_topic(broker.bootstrap, gone, 1)
+    leaderless.add(TopicPartition(gone, 0))
+    with reading(broker.bootstrap, topic, gone, resume={f"{gone}/0": LINES_A_MESSAGE}) as source:
+        assert source.partitions()[f"{gone}/0"].is_behind
+        delete_topic(broker.bootstrap, gone)
+        assert f"{gone}: there is no such topic any more" in poll_until_it_breaks(source, 15)
 
 
 @pytest.mark.usefixtures("hasty")

@@ -70,6 +70,10 @@ class Client:
         """The numbers of a topic's partitions, in order."""
         return sorted(self.consumer.partitions_for_topic(topic) or ())
 
+    def is_led(self, tp: TopicPartition) -> bool:
+        """Whether somebody leads a partition, as far as is known."""
+        return self.consumer._cluster.leader_for_partition(tp) not in (None, -1)  # noqa: SLF001 - no other way
+
     def bounds(self, tps: Sequence[TopicPartition]) -> tuple[Offsets, Offsets]:
         """Of each partition the first offset that is there, and the first that is not there yet.
 

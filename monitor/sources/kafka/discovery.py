@@ -10,7 +10,7 @@ from kafka.errors import KafkaTimeoutError
 
 from monitor.kafka.connection import reason_of
 from monitor.kafka.names import partition_name, topic_of
-from monitor.sources.base import LINES_A_MESSAGE, SourceError
+from monitor.sources.base import LINES_A_MESSAGE, PartitionState, SourceError
 from monitor.sources.kafka import limits
 from monitor.sources.kafka.finder import Finder, Wanted
 
@@ -46,6 +46,7 @@ class Discovery(Finder):
         self._is_open = False
         self._looked_at = 0.0
         self._told_missing: set[str] = set()
+        self._unled: set[TopicPartition] = set()
 
     def open(self, resume: Mapping[str, int]) -> None:
         """Look for the first time."""
@@ -58,11 +59,20 @@ class Discovery(Finder):
         if now - self._looked_at >= limits.DISCOVER_SECONDS:
             self._look()
 
+    def unread(self) -> dict[str, PartitionState]:
+        """Those that nobody leads and that have a position to go on from: what waits there nobody knows."""
+        positions = {name: self._resume.get(name) for name in map(_name, self._unled)}
+        return {
+            name: PartitionState(position, position // LINES_A_MESSAGE, None, is_behind=True)
+            for name, position in positions.items()
+            if position is not None
+        }
+
     def _look(self) -> None:
         """Read the partitions that are there, and were not when it was looked last."""
         self._looked_at = self._monotonic()
         there = self._client.topics()
-        if gone := sorted({tp.topic for tp in self._partitions} - there):
+        if gone := sorted({tp.topic for tp in (*self._partitions, *self._unled)} - there):
             raise SourceError(f"{', '.join(gone)}: there is no such topic any more")
         self._tell_missing(there)
         found = [
@@ -71,12 +81,13 @@ class Discovery(Finder):
             for number in self._client.numbers_of(topic)
         ]
         new = [tp for tp in found if tp not in self._partitions]
-        if not new:
-            return
-        led, begins, ends = self._led(new)
+        # Once it has been waited for, that nobody leads it is believed: to ask costs others their time.
+        asked = [tp for tp in new if tp not in self._unled or self._client.is_led(tp)]
+        led, begins, ends = self._led(asked) if asked else ([], {}, {})
+        self._unled = set(new) - set(led)
         if not led:
             return
-        resumed = {tp: self._resume[name] for tp in led if (name := partition_name(*tp)) in self._resume}
+        resumed = {tp: self._resume[name] for tp in led if (name := _name(tp)) in self._resume}
         firsts = resumed | self._starts([tp for tp in led if tp not in resumed], begins, ends)
         for tp in led:
             self._add(tp, firsts[tp], begins[tp], ends[tp], None)
@@ -84,8 +95,7 @@ class Discovery(Finder):
         for each in self._partitions.values():
             each.is_paused = False
         if self._is_open:
-            names = [partition_name(*tp) for tp in led]
-            _log.info("new partitions are read", source=self._wanted.source, partitions=names)
+            _log.info("new partitions are read", source=self._wanted.source, partitions=list(map(_name, led)))
 
     def _tell_missing(self, there: set[str]) -> None:
         for topic in self._wanted.topics.missing(there):
@@ -109,7 +119,7 @@ class Discovery(Finder):
             try:
                 begin, end = self._client.bounds([tp])
             except KafkaTimeoutError as error:
-                _log.warning("a partition cannot be read now", partition=partition_name(*tp), error=reason_of(error))
+                _log.warning("a partition cannot be read now", partition=_name(tp), error=reason_of(error))
                 continue
             begins |= begin
             ends |= end
@@ -124,3 +134,7 @@ class Discovery(Finder):
         if self._is_open or self._wanted.topics.among(topics):
             return {tp: begins[tp] * LINES_A_MESSAGE for tp in tps}
         return super()._starts(tps, begins, ends)
+
+
+def _name(tp: TopicPartition) -> str:
+    return partition_name(*tp)

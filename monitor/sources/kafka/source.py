@@ -150,7 +150,7 @@ class KafkaSource(Source):
     def lag(self) -> int | None:
         """Messages that are known to wait; None before the brokers said it."""
         known = [max(0, each.end - each.offset) for each in self._partitions.values() if each.end is not None]
-        is_known = known or (self._has_opened and not self._partitions)
+        is_known = known or (self._has_opened and not self.partitions())
         return sum(known) if is_known else None
 
     def progress(self) -> tuple[int, int | None]:
