@@ -71,7 +71,7 @@ def client_maker(failures: Failures | None) -> Callable[..., KafkaNetClient]:
     return make
 
 
-class _Manager(KafkaConnectionManager):  # type: ignore[misc]
+class _Manager(KafkaConnectionManager):
     """Knows why connections fail, and ends with the search for a first broker if that finds none."""
 
     def __init__(self, net: NetworkSelector, failures: Failures, config: dict[str, object]) -> None:
@@ -142,7 +142,7 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]
             self._refused[node_id] = error
 
 
-class _ClosingSocket(KafkaNetSocket):  # type: ignore[misc]
+class _ClosingSocket(KafkaNetSocket):
     """Connects without a proxy, and closes the socket that cannot be connected.
 
     The library finds it by the scheme of a proxy's address.
@@ -166,7 +166,7 @@ class _ClosingSocket(KafkaNetSocket):  # type: ignore[misc]
         return sock
 
 
-class _Tcp(KafkaTCPTransport):  # type: ignore[misc]
+class _Tcp(KafkaTCPTransport):
     """Hands over what came before it tells that the connection ended."""
 
     ended: BaseException | None = None
@@ -178,7 +178,7 @@ class _Tcp(KafkaTCPTransport):  # type: ignore[misc]
         return received, None if received else self.ended
 
 
-class _Tls(_Tcp, KafkaSSLTransport):  # type: ignore[misc]
+class _Tls(_Tcp, KafkaSSLTransport):
     """The same over TLS; its handshake ends in time."""
 
     timeout_at: float | None = None

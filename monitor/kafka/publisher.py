@@ -276,7 +276,7 @@ class Publisher:
         return f"{self._brokers}: {reason_of(error)}"
 
 
-class _Partitioner(DefaultPartitioner):  # type: ignore[misc] # the client has no types
+class _Partitioner(DefaultPartitioner):
     """The partition of a key as all Kafka clients choose it, but worked out once a key: it is slow in Python."""
 
     def partition(

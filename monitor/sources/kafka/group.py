@@ -37,7 +37,7 @@ class Change:
     generation: int
 
 
-class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # the client has no types
+class Membership(ConsumerRebalanceListener):
     """Joins the group of a consumer, and remembers what it gives and takes until it is asked.
 
     The client calls from a thread of its own, in which nothing may be waited for. A partition that was given is
