@@ -20,6 +20,9 @@ from monitor.kafka.connection import (
     quiet_library_log,
     reason_of,
 )
+from monitor.sources.base import SourceError
+from monitor.sources.kafka import KafkaSource
+from monitor.sources.kafka.topics import Topics
 from tests.kafka.certificates import Authority
 
 
@@ -131,6 +134,9 @@ def test_a_file_that_is_gone_later_is_a_connection_error(authority: Authority, t
     ca_file.unlink()
     with pytest.raises(KafkaConnectionError, match=r"a:9092 cannot be connected: ca_file .* is no file"):
         connection.client_options()
+    source = KafkaSource("market", connection, Topics(), group="any")
+    with pytest.raises(SourceError, match=r"a:9092 cannot be connected: ca_file .* is no file"):
+        source.open()
 
 
 def test_tls_is_always_verified() -> None:
