@@ -320,6 +320,9 @@ class TestClose:
             (line["event"], line.get("count")) for line in told
         ]
         assert (counts.dropped, outbox.waiting) == (7, 0)
+        brokers.never_answers.set()
+        outbox._thread.join(WITHIN)
+        assert not outbox._thread.is_alive()
 
     def test_it_does_not_wait_for_a_connection_that_takes_longer(self) -> None:
         released = threading.Event()
