@@ -182,12 +182,12 @@ def assert_one_page(chain: Chain) -> None:
     assert len({each.group for each in pages}) == 1
     waits = [later.at - earlier.at for earlier, later in pairwise(pages)]
     assert all(wait >= GROUP_SECONDS - 2 for wait in waits), waits
-    begins: dict[str, set[str]] = defaultdict(set)
+    begins: dict[tuple[tuple[str, str], ...], set[str]] = defaultdict(set)
     for message in pages:
         for each in message.body["alerts"]:
-            begins[each["fingerprint"]].add(each["startsAt"])
+            begins[tuple(each["labels"].items())].add(each["startsAt"])
     assert len(begins) > 50
-    assert {fingerprint for fingerprint, times in begins.items() if len(times) > 1} == set()
+    assert {labels: times for labels, times in begins.items() if len(times) > 1} == {}
 
 
 def assert_the_desk_heard(chain: Chain) -> None:
