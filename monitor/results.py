@@ -47,6 +47,7 @@ STEP_COLUMNS: Final[dict[str, pl.DataType]] = {
     "row": pl.String(),  # the id of the threshold row in force; null without
     "score": pl.Float64(),  # how bad the value is, 0 to 1; null without a value or a score
     "is_partial": pl.Boolean(),  # something that belongs to the value is missing: it may be worse
+    "is_over": pl.Boolean(),  # the label set is at its end
 }
 """The columns of a frame of steps, to which come the label columns. A step is a row that changed something."""
 

@@ -439,6 +439,7 @@ def _values(signal: Signal, instruments: list[str]) -> pl.DataFrame:
         blind=pl.lit(value=False),
         by_print=pl.lit(value=True),
         is_partial=pl.lit(value=False),
+        is_over=pl.lit(value=False),
         value=pl.lit(20.0),
         graded=pl.lit(None, pl.Float64),
     )

@@ -87,7 +87,8 @@ class Evaluator:
         loud = loud.sort("tick", "rank", "value_date", maintain_order=True)
         transitions = self._teller.tell(loud.drop("rank"), quiet, self._standing)
         newest = pl.concat([self._standing, loud.filter("is_newest"), quiet], how="diagonal")
-        self._standing = newest.select(self._standing.columns).unique("key", keep="last", maintain_order=True)
+        newest = newest.select(self._standing.columns).unique("key", keep="last", maintain_order=True)
+        self._standing = newest.filter(~self._is_forgotten())
         shape = [*self.step_shape, "rank"]
         steps = pl.concat([loud.filter("is_step").select(shape), quiet.filter("is_step").select(shape)])
         return self._output(until, steps.sort("tick", "rank", "value_date"), transitions)
@@ -199,7 +200,7 @@ class Evaluator:
                 parts.append(sets.with_columns(signal=pl.lit(signal.name), key=_key(signal)))
         sets = pl.concat(parts, how="diagonal")
         order = ["signal", *self._labels]
-        ranks = pl.concat([sets.select("key", *order), self._standing.select("key", *order)]).unique("key")
+        ranks = pl.concat([sets.select("key", *order), self._last.select("key", *order)]).unique("key")
         ranks = ranks.sort(order).select("key", rank=pl.int_range(pl.len()))
         sets = sets.join(ranks, on="key").sort("rank")
         followed = c("key").is_in(self._last["key"].implode())
@@ -240,6 +241,11 @@ class Evaluator:
             parts.append(with_rules(mine, signal, self._calendar).select(*self._point))
         return pl.concat(parts).sort("tick", "key", "value_date")
 
+    def _is_forgotten(self) -> pl.Expr:
+        """What is at its end, and can have no level: there may be thousands of them in a year."""
+        levelless = [signal.name for signal in self._signals if not signal.thresholds]
+        return c("is_over").fill_null(value=False) & c("value").is_null() & c("signal").is_in(levelless)
+
     def _quiet(self, values: Mapping[str, pl.DataFrame], sets: pl.DataFrame) -> pl.DataFrame:
         """The change points of quiet label sets, by label set and tick.
 
@@ -259,7 +265,11 @@ class Evaluator:
             before = pl.when(is_first).then(c("stood")).otherwise(c("value").shift(1))
             blind_before = pl.when(is_first).then(c("stood_blind")).otherwise(c("blind").shift(1))
             is_step = c("value").ne_missing(before) | c("blind").ne_missing(blind_before)
-            has_value = c("was_there").fill_null(c("value").is_not_null().cum_max().over("rank"))
+            # What is at its end begins anew: it says nothing again until it has a value.
+            life = c("is_over").cast(pl.Int64).cum_sum().shift(1, fill_value=0).over("rank")
+            has_value = c("value").is_not_null().cum_max().over("rank", "life")
+            has_value = pl.when(c("life") == 0).then(c("was_there").fill_null(has_value)).otherwise(has_value)
+            frame = frame.with_columns(life=pl.lit(0) if signal.thresholds else life)
             marks = {"is_newest": pl.lit(value=True), "is_retold": pl.lit(value=False)}
             marks |= {"level": pl.lit(None, pl.Int8), "score": pl.lit(None, pl.Float64)}
             parts.append(frame.with_columns(**marks, is_step=is_step).filter(has_value).select(*shape))

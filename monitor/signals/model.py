@@ -43,6 +43,7 @@ label set is at its end (an issue retired); no thresholds apply to it any more, 
 VALUE_COLUMNS: Final[dict[str, pl.DataType]] = ROW_COLUMNS | {
     "by_print": pl.Boolean(),
     "is_partial": pl.Boolean(),  # the value may raise a level, and lowers none
+    "is_over": pl.Boolean(),  # the label set is at its end
     "value": pl.Float64(),
     "row": pl.String(),  # the id of the threshold row that applies; null: no thresholds
     "graded": pl.Float64(),  # what thresholds are compared with, where that is not the value itself; else null

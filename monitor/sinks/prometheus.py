@@ -206,11 +206,14 @@ class PrometheusSink(Sink):
         labels = tuple(row[label] or "" for label in signal.labels)
         known = self._states[signal.name]
         before = known.get(labels)
+        if before and before.value_date and row["value_date"] and row["value_date"] < before.value_date:
+            return  # a revision of a day that is past: what stands now is newer
+        if row["is_over"] and row["value"] is None and row["level"] is None:
+            known.pop(labels, None)  # there may be thousands of them in a year, as of deals
+            return
         if before is None and len(known) >= self._max_series:
             self._dropped.labels(signal.name).inc()
             return
-        if before and before.value_date and row["value_date"] and row["value_date"] < before.value_date:
-            return  # a revision of a day that is past: what stands now is newer
         texts = before.texts if before else LabelTexts.of(signal, labels)
         known[labels] = Now(
             texts, row["value"], row["blind"], row["level"], row["value_date"], row["score"], row["row"]

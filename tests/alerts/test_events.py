@@ -47,7 +47,7 @@ def run(points: list[tuple[int, float]], cuts: tuple[int, ...] = ()) -> list[Out
         evaluator = Evaluator((DEPTH,), CALENDAR)
         if state is not None:
             evaluator.restore(state)
-        rows = [("A", OPEN + tick, DAY, False, False, False, value, "all", None) for tick, value in points]
+        rows = [("A", OPEN + tick, DAY, False, False, False, False, value, "all", None) for tick, value in points]
         frame = pl.DataFrame(rows, {"instrument": pl.String(), **VALUE_COLUMNS}, orient="row")
         some = frame.filter(pl.col("tick").is_between(OPEN + after + 1, OPEN + upto))
         outputs.append(evaluator.advance({DEPTH.name: some}, OPEN + upto))

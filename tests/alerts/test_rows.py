@@ -47,7 +47,18 @@ Point = tuple[int, float | str | None, str | None]
 
 def frame(points: list[Point]) -> pl.DataFrame:
     rows = [
-        ("A", OPEN + tick, DAY, value == "blind", False, False, None if isinstance(value, str) else value, row_id, None)
+        (
+            "A",
+            OPEN + tick,
+            DAY,
+            value == "blind",
+            False,
+            False,
+            False,
+            None if isinstance(value, str) else value,
+            row_id,
+            None,
+        )
         for tick, value, row_id in points
     ]
     return pl.DataFrame(rows, {"instrument": pl.String(), **VALUE_COLUMNS}, orient="row")

@@ -55,7 +55,7 @@ def full_sink(series: int, signals: int = 10) -> PrometheusSink:
     steps = pl.concat(
         pl.select(
             tick=0, value_date=None, signal=pl.lit(signal.name), value=pl.int_range(each) * 0.37, blind=False, level=1,
-            row=pl.lit("all"), score=0.5, is_partial=False,
+            row=pl.lit("all"), score=0.5, is_partial=False, is_over=False,
             instrument=pl.format("UST-{}", pl.int_range(each)), window=pl.lit("30m"),
         )
         for signal in known

@@ -37,6 +37,8 @@ class Deal:
     priced: date | None = None
     pulled: date | None = None
     heard: date | None = None  # while it waits
+    name: str = ""
+    times: tuple[int, ...] = ()  # when it was priced, as often as that was said
 
     def __getattr__(self, name: str) -> Any:
         return self.terms[name]
@@ -95,9 +97,9 @@ def is_enough(deals: list[Deal], issues: int = 3, kusd: int = 3_000_000) -> bool
 class PlainDeals:
     """Answers for the events that a replay has, each at the tick at which it took effect."""
 
-    def __init__(self, tiers: Tiers, parameters: NewIssueParameters) -> None:
+    def __init__(self, tiers: Tiers, parameters: NewIssueParameters, last_deals: int = 20) -> None:
         self.events = sorted(tiers.deals.to_dicts(), key=lambda e: (e["ts_us"], e["partition"], e["offset"]))
-        self.parameters = parameters
+        self.parameters, self.most_last_deals = parameters, last_deals
         self._known: dict[int, list[Deal]] = {}
         self.answers: dict[str, Callable[[int], dict[Labels, Fraction | None]]] = {
             "newissue_concession_bp": lambda tick: self.terms(tick, self.concession),
@@ -113,6 +115,10 @@ class PlainDeals:
             "newissue_below_treasury_count": self.below,
             "newissue_issuer_share_ratio": self.issuer_shares,
             "newissue_issuer_hhi_ratio": self.concentration,
+            "newissue_deal_concession_bp": lambda tick: self.last_deals(tick, self.own_concession),
+            "newissue_deal_size_busd": lambda tick: self.last_deals(tick, lambda d: Fraction(d.size_kusd, 1_000_000)),
+            "newissue_deal_age_days": lambda tick: self.last_deals(tick, lambda d: self.age(d, tick)),
+            "newissue_deal_newer_count": self.places,
         }
 
     # What is known.
@@ -151,7 +157,8 @@ class PlainDeals:
             name: (said(name, events[: at + 1])[-1:] or said(name, events[at + 1 :])[:1] or [None])[0] for name in TERMS
         }
         terms["break_spread_e6"] = (said("break_spread_e6", events[at:]) or [None])[0]
-        return Deal(issue, terms, priced=day_of(events[at]["ts_us"]))
+        times = tuple(e["ts_us"] for e in events if e["status"] == "priced")
+        return Deal(issue, terms, priced=day_of(events[at]["ts_us"]), name=events[0]["deal_id"], times=times)
 
     def placed(self, tick: int, period: str) -> list[Deal]:
         today = day_of(tick * S)
@@ -332,6 +339,37 @@ class PlainDeals:
             (bucket,): Fraction(sum(size**2 for size in sizes.values()), sum(sizes.values()) ** 2)
             for bucket, sizes in self._sizes(tick).items() if sizes
         }  # fmt: skip
+
+    # The last deals.
+
+    def newest(self, tick: int) -> list[Deal]:
+        def when(deal: Deal) -> int:
+            return min(us for us in deal.times if day_of(us) == deal.priced)
+
+        ordered = sorted(self.placed(tick, "60bd"), key=lambda deal: (-when(deal), deal.name))
+        return ordered[: self.most_last_deals]
+
+    def last_deals(self, tick: int, value: Callable[[Deal], Fraction | None]) -> dict[Labels, Fraction | None]:
+        return {self._labels(deal): value(deal) for deal in self.newest(tick)}
+
+    def places(self, tick: int) -> dict[Labels, Fraction | None]:
+        return {self._labels(deal): Fraction(place) for place, deal in enumerate(self.newest(tick))}
+
+    @staticmethod
+    def _labels(deal: Deal) -> Labels:
+        tenor = None if deal.tenor_e3 is None else f"{deal.tenor_e3 / 1_000:g}y"
+        return deal.issuer, tenor, "ai" if deal.is_ai else "rest", deal.name
+
+    @staticmethod
+    def own_concession(deal: Deal) -> Fraction | None:
+        if not deal.is_fixed or None in (deal.spread_e6, deal.fair_value_spread_e6):
+            return None
+        return Fraction(deal.spread_e6 - deal.fair_value_spread_e6, 1_000_000)
+
+    @staticmethod
+    def age(deal: Deal, tick: int) -> Fraction:
+        assert deal.priced
+        return Fraction((day_of(tick * S) - deal.priced).days)
 
 
 def _bucket(deal: Deal) -> tuple[str, int] | None:

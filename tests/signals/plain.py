@@ -81,6 +81,7 @@ def _minus(left: float | None, right: float | None, unit: float = BP) -> float |
 FORMULAS: Final[dict[str, Callable[[Figures], float | None]]] = {
     "repo_spread_bp": lambda f: _minus(f["median"], f["IORB"]),
     "repo_tail_bp": lambda f: _minus(f["p99"], f["median"]),
+    "repo_low_tail_bp": lambda f: _minus(f["median"], f["p1"]),
     "repo_dispersion_bp": lambda f: _minus(f["p75"], f["p25"]),
     "repo_corridor_bp": lambda f: _minus(f["median"], f["TARGET_UPPER"]),
     "repo_jump_bp": lambda f: (
@@ -203,7 +204,7 @@ class PlainRepo:
             median, iorb = figure("median", day), self.reference("IORB", day, tick)
             return None if median is None or iorb is None else median - iorb
 
-        figures: Figures = {n: figure(n, value_date) for n in ("median", "p25", "p75", "p99", "volume")}
+        figures: Figures = {n: figure(n, value_date) for n in ("median", "p1", "p25", "p75", "p99", "volume")}
         figures |= {series: self.reference(series, value_date, tick) for series in ("IORB", "TARGET_UPPER")}
         figures["trailing"] = self.trailing(spread, value_date)
         whole = self.trailing(lambda day: figure("volume", day), value_date)
@@ -302,7 +303,8 @@ class PlainRepo:
 
     def window(self, tick: int, key: str, window: str, *, by_segment: bool = False) -> Figures:
         """The figures of a window at a tick."""
-        figures: Figures = dict.fromkeys(("median", "p25", "p75", "p99", "volume", "IORB", "TARGET_UPPER", "trailing"))
+        names = ("median", "p1", "p25", "p75", "p99", "volume", "IORB", "TARGET_UPPER", "trailing")
+        figures: Figures = dict.fromkeys(names)
         day = day_of(tick)
         session = CALENDAR.session(day)
         if session is None or not session[0] <= tick < session[1]:
@@ -317,7 +319,7 @@ class PlainRepo:
         if volume:
             figures["volume"] = volume
         if volume >= 5 * BUSD:
-            for name, p in {"median": 50, "p25": 25, "p75": 75, "p99": 99}.items():
+            for name, p in {"median": 50, "p1": 1, "p25": 25, "p75": 75, "p99": 99}.items():
                 figures[name] = percentile(volume_by_rate, p)
             figures |= {series: self.reference(series, day, tick) for series in ("IORB", "TARGET_UPPER")}
             if window == "day":

@@ -48,7 +48,7 @@ def _history(draw: st.DrawFn, first: date) -> Log:
             continue
         rate = round(2.1 + steps[n % len(steps)] / 100, 6)
         arrived_us = late_us if in_one_go else 0
-        steps_up = {"rate": 0, "p25": -0.02, "p75": 0.03, "p99": 0.2}
+        steps_up = {"rate": 0, "p1": -0.05, "p25": -0.02, "p75": 0.03, "p99": 0.2}
         figures = {name: round(rate + step, 6) for name, step in steps_up.items()} | {"volume": whole}
         log.append(print_event("SOFR", day, published_us(day), arrived_us, **figures))
         if n % 3:
@@ -72,8 +72,11 @@ def _scene_prints(draw: st.DrawFn, scene: tuple[date, ...]) -> Log:
         arrived_us = ts_us + draw(st.sampled_from(_LAG_SECONDS)) * S
         figures: dict[str, object] = {"rate": draw(rates), "volume": draw(st.sampled_from([None, 500, 690, 1000]))}
         if draw(st.booleans()):
-            spread = sorted(draw(st.tuples(rates, rates, rates)))
-            figures |= dict(zip(("p25", "p75", "p99"), spread, strict=True))
+            spread = sorted(draw(st.tuples(rates, rates, rates, rates)))
+            figures |= dict(zip(("p1", "p25", "p75", "p99"), spread, strict=True))
+            # Not every publisher says the lowest one.
+            if draw(st.booleans()):
+                del figures["p1"]
         log.append(print_event(instrument, day, ts_us, arrived_us, **figures))
     return log
 

@@ -40,6 +40,7 @@ ROWS: Final = {
         }
         for name in ("repo_spread_bp", "repo_tail_bp", "repo_dispersion_bp", "repo_corridor_bp", "repo_jump_bp")
     },
+    "repo_low_tail_bp": {("SOFR", None): None, ("GC-ON", "day"): None, ("GCF", "30m"): None},
     "repo_wedge_bp": {("SOFR-TGCR", None): None, ("GCF-TRIPARTY", "day"): None},
     "repo_specialness_bp": {("91282CAA1", "day"): "collateral", ("91282CAA1", "30m"): "collateral"},
     "repo_volume_busd": {("SOFR", None): None, ("GC-ON", "day"): None},

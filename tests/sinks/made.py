@@ -31,7 +31,11 @@ DAY = date(2019, 9, 16)
 def step(signal: str, value: float | None, level: int | None, **more: Any) -> dict[str, Any]:
     """A row of a frame of steps; `instrument` SOFR, of a benchmark, unless it is said otherwise."""
     told = {"tick": TICK, "value_date": DAY, "signal": signal, "value": value, "blind": False, "level": level}
-    return told | {"row": None, "score": None, "is_partial": False, "instrument": "SOFR", "window": None} | more
+    return (
+        told
+        | {"row": None, "score": None, "is_partial": False, "is_over": False, "instrument": "SOFR", "window": None}
+        | more
+    )
 
 
 def output(

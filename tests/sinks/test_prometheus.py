@@ -443,6 +443,17 @@ def test_series_are_bounded_and_what_is_dropped_is_counted() -> None:
     assert of("market_repo_spread_bp", sink) == {labels(instrument="SOFR"): 1}
 
 
+def test_what_is_at_its_end_has_no_series_and_makes_room() -> None:
+    sink = sink_of([TAIL], max_series=1)
+    sink.wrote(made.output([made.step("repo_tail_bp", 1.0, None)]))
+    sink.wrote(made.output([made.step("repo_tail_bp", None, None, is_over=True)]))
+    there = samples(sink)
+    assert not [name for name in there if name.startswith(("market_repo", "market_signal_blind"))]
+    sink.wrote(made.output([made.step("repo_tail_bp", 2.0, None, instrument="TGCR")]))
+    assert of("market_repo_tail_bp", sink) == {labels(instrument="TGCR"): 2}
+    assert of("monitor_series_dropped_total", sink) == {}
+
+
 def test_characters_that_mean_something_in_the_text_are_escaped() -> None:
     sink = sink_of([TAIL])
     sink.wrote(made.output([made.step("repo_tail_bp", 1.0, 0, instrument=EVIL)]))
