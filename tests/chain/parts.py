@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -161,15 +161,22 @@ class Prometheus(Part):
         targets: job to `HOST:PORT`.
         rules: the folder of the rule files.
         alertmanager: `HOST:PORT`; None: nobody is told.
+        arguments: of the command line, besides.
     """
 
     name = "Prometheus"
 
     def __init__(
-        self, folder: Path, targets: Mapping[str, str], rules: Path | None = None, alertmanager: str | None = None
+        self,
+        folder: Path,
+        targets: Mapping[str, str],
+        rules: Path | None = None,
+        alertmanager: str | None = None,
+        *,
+        arguments: Sequence[str] = (),
     ) -> None:
         super().__init__(folder)
-        self._program = need("prometheus")
+        self._program, self._arguments = need("prometheus"), arguments
         config: dict[str, Any] = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [f"{rules}/*.yml"] if rules else [],
@@ -185,7 +192,7 @@ class Prometheus(Part):
         """See `Part`."""
         return [
             self._program, f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
-            f"--web.listen-address={HOST}:{self.port}",
+            f"--web.listen-address={HOST}:{self.port}", *self._arguments,
         ]  # fmt: skip
 
     def query(self, expression: str) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from tests.chain.parts import HOST, Alertmanager, Message, Monitor, Prometheus, 
 from tests.prometheus.tools import lay_out
 
 SPEED: Final = 300
-KEPT_SECONDS: Final = 6
+KEPT_SECONDS: Final = 12
 """So long an alert fires on after its level fell."""
 GROUP_SECONDS: Final = 25
 """So long a group of alerts is quiet after a message."""

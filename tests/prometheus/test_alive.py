@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
-import yaml
 
 from monitor.generate.rules import JOB
-from tests.prometheus.tools import lay_out, need
+from tests.chain.parts import HOST, Prometheus, free_port, until
+from tests.prometheus.tools import lay_out
 
 LOOKBACK_SECONDS = 4
 """Prometheus' own is five minutes: no test waits for longer than that."""
@@ -34,8 +28,7 @@ class Page:
     def __init__(self) -> None:
         self.text = ""
         self._server: ThreadingHTTPServer | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
 
     def show(self, *, ready: bool, level: int | None, regime: str | None = "crisis") -> None:
         """Say how things stand."""
@@ -65,7 +58,7 @@ class Page:
             def log_message(self, *args: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server = ThreadingHTTPServer((HOST, self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def down(self) -> None:
@@ -76,35 +69,11 @@ class Page:
             self._server = None
 
 
-class Prometheus:
-    """A running server."""
-
-    def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}"
-
-    def is_ready(self) -> bool:
-        """Whether it answers."""
-        with suppress(OSError), urlopen(f"{self._url}/-/ready", timeout=5) as answer:  # noqa: S310
-            return bool(answer.status == 200)
-        return False
-
-    def firing(self) -> dict[tuple[str, str], dict[str, str]]:
-        """By name and severity, the annotations of what fires."""
-        with urlopen(f"{self._url}/api/v1/alerts", timeout=5) as answer:  # noqa: S310
-            found = json.load(answer)["data"]["alerts"]
-        return {
-            (each["labels"]["alertname"], each["labels"]["severity"]): each["annotations"]
-            for each in found
-            if each["state"] == "firing"
-        }
-
-
-def until(is_so: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Wait; fail with what was waited for."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.2)
+def told(prometheus: Prometheus) -> dict[tuple[str, str], dict[str, str]]:
+    """By name and severity, the annotations of what fires."""
+    return {
+        (each["labels"]["alertname"], each["labels"]["severity"]): each["annotations"] for each in prometheus.firing()
+    }
 
 
 @pytest.fixture
@@ -118,42 +87,20 @@ def page() -> Iterator[Page]:
 @pytest.fixture
 def prometheus(page: Page, tmp_path: Path) -> Iterator[Prometheus]:
     """A server with the generated rules, a second between scrapes and evaluations."""
-    program = need("prometheus")
-    shutil.copytree(lay_out(tmp_path / "made", changes=QUICKER) / "deploy/prometheus/rules", tmp_path / "rules")
-    config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": ["rules/*.yml"],
-        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [f"127.0.0.1:{page.port}"]}]}],
-    }
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
-                f"--web.listen-address=127.0.0.1:{port}", f"--query.lookback-delta={LOOKBACK_SECONDS}s",
-            ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        server = Prometheus(port)
-        until(lambda: server.is_ready() or process.poll() is not None, "Prometheus is ready")
-        assert process.poll() is None, (tmp_path / "log").read_text()[-2_000:]
+    made = lay_out(tmp_path / "made", changes=QUICKER) / "deploy/prometheus/rules"
+    lookback = f"--query.lookback-delta={LOOKBACK_SECONDS}s"
+    with Prometheus(tmp_path / "prometheus", {JOB: f"{HOST}:{page.port}"}, made, arguments=(lookback,)) as server:
         yield server
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def test_an_outage_ends_no_market_alert(page: Page, prometheus: Prometheus) -> None:
     def fires(*which: tuple[str, str]) -> bool:
-        return set(which) <= set(prometheus.firing())
+        return set(which) <= set(told(prometheus))
 
     def stays(seconds: float, said: str) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found = prometheus.firing()
+            found = told(prometheus)
             assert {CRITICAL, ("RepoTailBp", "warning"), ("StressRegime", "critical")} <= set(found), said
             time.sleep(0.2)
 
@@ -161,18 +108,21 @@ def test_an_outage_ends_no_market_alert(page: Page, prometheus: Prometheus) -> N
     page.up()
     until(lambda: fires(CRITICAL, ("RepoTailBp", "warning"), ("StressRegime", "critical")), "all fire")
     since = "critical since 2019-09-16 12:00 UTC (threshold 80 bp)."
-    until(lambda: prometheus.firing()[CRITICAL]["summary"] == f"SYNTHETIC: Repo tail SOFR: 217 bp, {since}", "told")
-    assert ("MonitorDown", "critical") not in prometheus.firing()
+    until(lambda: told(prometheus)[CRITICAL]["summary"] == f"SYNTHETIC: Repo tail SOFR: 217 bp, {since}", "told")
+    assert ("MonitorDown", "critical") not in told(prometheus)
 
     page.down()
     stays(AWAY_SECONDS, "the monitor is down")
     assert fires(("MonitorDown", "critical"))
     away = f"SYNTHETIC: Repo tail SOFR: unknown while the monitor is away, {since}"
-    assert prometheus.firing()[CRITICAL]["summary"] == away
+    assert told(prometheus)[CRITICAL]["summary"] == away
 
     page.show(ready=False, level=None, regime=None)
     page.up()
     stays(2 * LOOKBACK_SECONDS, "it is back, and catches up")
+    page.show(ready=False, level=1, regime=None)
+    stays(2 * LOOKBACK_SECONDS, "it is back, and has not come again to where it was")
+    assert told(prometheus)[CRITICAL]["summary"].endswith(since)
 
     page.show(ready=True, level=2)
     stays(2 * LOOKBACK_SECONDS, "it is back, and the level stands")
@@ -182,7 +132,7 @@ def test_an_outage_ends_no_market_alert(page: Page, prometheus: Prometheus) -> N
     stays(AWAY_SECONDS, "it is down again")
     page.show(ready=True, level=0, regime="calm")
     page.up()
-    until(lambda: not any(name in {"RepoTailBp", "StressRegime"} for name, _ in prometheus.firing()), "calm ends them")
+    until(lambda: not any(name in {"RepoTailBp", "StressRegime"} for name, _ in told(prometheus)), "calm ends them")
 
     page.show(ready=True, level=2)
     until(lambda: fires(CRITICAL), "it fires again")

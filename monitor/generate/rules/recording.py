@@ -51,14 +51,17 @@ def newest(metric: str) -> str:
 _IS_READY: Final = f"max({metrics.READY.scraped}) == 1"
 
 
+def _held(name: str, metric: str) -> str:
+    """What stood when a monitor was last ready, of that which it now says nothing of, or less.
+
+    A monitor that goes on from its state says first what was known when that was written, which may be less.
+    """
+    return f"(\n  {name} > {newest(metric)}\n  or\n  ({name} unless {newest(metric)})\n)\n  unless on () ({_IS_READY})"
+
+
 def _latched(name: str, metric: str, stands: str) -> str:
     """What stands now, or stood when a monitor that is ready last said anything of that label set."""
-    return (
-        f"{newest(metric)} {stands}\n"
-        f"or\n"
-        f"({name} unless {newest(metric)})\n"
-        f"  unless on () ({_IS_READY})"
-    )  # fmt: skip
+    return f"{_held(name, metric)}\nor\n{newest(metric)} {stands}"
 
 
 def _level() -> Recording:
@@ -76,7 +79,8 @@ LEVEL: Final = _level()
 def _beside_level(metric: str, help_: str) -> Recording:
     """What belongs to a level that stands, and stands as long."""
     name = f"signal:{metric}:latched"
-    return Recording(name, f"{newest(metric)}\nor\n({name} and {LEVEL.name})", help_)
+    held = f"({name} and {LEVEL.name} > {newest(metrics.SIGNAL_LEVEL.scraped)})"
+    return Recording(name, f"{held}\nor\n{newest(metric)}\nor\n({name} and {LEVEL.name})", help_)
 
 
 SINCE: Final = _beside_level(
