@@ -41,20 +41,20 @@ def rows_of(text: str, heading: str = "") -> list[list[str]]:
 
 class TestFiles:
     def test_writing_twice_changes_nothing(self, tmp_path: Path) -> None:
-        written = write_all(tmp_path)
+        written = write_all(tmp_path, GENERATED)
         assert [str(path.relative_to(tmp_path)) for path in written] == list(GENERATED)
-        assert stale(tmp_path) == []
+        assert stale(tmp_path, GENERATED) == []
         before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in written}
-        assert write_all(tmp_path) == []
+        assert write_all(tmp_path, GENERATED) == []
         assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in written} == before
         assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(written)
 
     @pytest.mark.parametrize("name", GENERATED)
     def test_a_missing_and_a_changed_file_are_found_and_mended(self, tmp_path: Path, name: str) -> None:
-        write_all(tmp_path)
+        write_all(tmp_path, GENERATED)
         sound = (tmp_path / name).read_bytes()
         (tmp_path / name).unlink()
-        assert stale(tmp_path) == [name]
+        assert stale(tmp_path, GENERATED) == [name]
         for changed in (
             b"",
             sound + b"\n",
@@ -63,13 +63,13 @@ class TestFiles:
             b"\xff" + sound,
         ):
             (tmp_path / name).write_bytes(changed)
-            assert stale(tmp_path) == [name]
+            assert stale(tmp_path, GENERATED) == [name]
             assert (tmp_path / name).read_bytes() == changed, "looking changes nothing"
-            assert write_all(tmp_path) == [tmp_path / name]
+            assert write_all(tmp_path, GENERATED) == [tmp_path / name]
             assert (tmp_path / name).read_bytes() == sound
 
     def test_nothing_there_at_all(self, tmp_path: Path) -> None:
-        assert stale(tmp_path / "none") == list(GENERATED)
+        assert stale(tmp_path / "none", GENERATED) == list(GENERATED)
 
     @pytest.mark.parametrize("name", GENERATED)
     def test_every_file_says_that_it_is_generated_and_ends_with_one_line_end(self, name: str) -> None:

@@ -73,16 +73,16 @@ def generate(
     """
     # Takes a moment, and no other command needs it.
     from monitor.generate.facts import Facts
-    from monitor.generate.files import stale, write_all
+    from monitor.generate.files import generated, stale, write_all
 
     settings = settings_of(config)
-    facts = Facts(tuple(settings.catalogue()), settings.links.links())
+    files = generated(Facts(tuple(settings.catalogue()), settings.links.links()))
     if check:
-        old = stale(root, facts)
+        old = stale(root, files)
         for name in old:
             err.print(f"{name} is not current: run `make generate`", highlight=False)
         raise typer.Exit(1 if old else 0)
-    for path in write_all(root, facts):
+    for path in write_all(root, files):
         sys.stdout.write(f"{path}\n")
 
 

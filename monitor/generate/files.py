@@ -8,6 +8,7 @@ from monitor.generate import alertmanager, board_docs, boards, metric_docs, rule
 from monitor.generate.facts import Facts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -27,10 +28,15 @@ def generated(facts: Facts | None = None) -> dict[str, str]:
     }
 
 
-def write_all(root: Path, facts: Facts | None = None) -> list[Path]:
-    """Write every generated file below a folder; returns those whose text changed."""
+def write_all(root: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write files below a folder; returns those whose text changed.
+
+    Args:
+        root: the folder.
+        files: path from there, and text.
+    """
     changed = []
-    for name, text in generated(facts).items():
+    for name, text in files.items():
         path = root / name
         if not _says(path, text):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,9 +45,9 @@ def write_all(root: Path, facts: Facts | None = None) -> list[Path]:
     return changed
 
 
-def stale(root: Path, facts: Facts | None = None) -> list[str]:
-    """The generated files below a folder that are missing or not current."""
-    return [name for name, text in generated(facts).items() if not _says(root / name, text)]
+def stale(root: Path, files: Mapping[str, str]) -> list[str]:
+    """Those of the files that are missing below a folder, or not current."""
+    return [name for name, text in files.items() if not _says(root / name, text)]
 
 
 def _says(path: Path, text: str) -> bool:

@@ -63,11 +63,13 @@ class Window(ABC):
             of other windows stand for hours or weeks, so those that stand are told when a run begins in the middle.
         is_dense: it has a row for every issue at every tick, whosever tick it is; those at other ticks than its own, at
             which nothing was quoted, are not worth being told.
+        stands_seconds: what came up in so long a time before a run begins, and stands, is told then.
     """
 
     by_print: ClassVar[bool] = False
     is_momentary: ClassVar[bool] = False
     is_dense: ClassVar[bool] = False
+    stands_seconds: ClassVar[int] = 45 * 86_400  # some of it is published once a month
 
     @abstractmethod
     def ticks(self, tiers: Tiers, after: int, upto: int) -> pl.Series:

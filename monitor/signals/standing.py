@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars import col as c
@@ -13,9 +13,6 @@ from monitor.signals.model import change_ticks, evaluate
 if TYPE_CHECKING:
     from monitor.engine.tiers import Tiers
     from monitor.signals.model import Signal
-
-REACH_SECONDS: Final = 45 * 86_400
-"""What came up in so long a time before the beginning, and stands, is told: some of it is published once a month."""
 
 
 def with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int) -> pl.DataFrame:
@@ -31,8 +28,9 @@ def with_standing(signal: Signal, values: pl.DataFrame, tiers: Tiers, begin: int
     """
     views = tuple(view for view in signal.over if not view.window.is_momentary)
     slow = replace(signal, over=views)
-    ticks = change_ticks((slow,), tiers, begin - REACH_SECONDS, begin - 1)
-    if not views or ticks.is_empty():
+    reach = max((view.window.stands_seconds for view in views), default=0)
+    ticks = change_ticks((slow,), tiers, begin - reach, begin - 1)
+    if ticks.is_empty():
         return values
     # Of published values the newest value date stands, of others what came up last.
     order = [pl.when("by_print").then("value_date"), c("tick")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from monitor.generate.boards import dashboards
@@ -24,20 +24,22 @@ class Asked:
 
     Attributes:
         board: its uid.
-        panel: the panel, or what stands for one.
+        panel: the panel, or the mark.
+        title: of it.
         ref: of the query.
         expr: PromQL with variables.
     """
 
     board: str
-    panel: dict[str, Any]
+    panel: dict[str, Any] = field(compare=False)
+    title: str
     ref: str
     expr: str
 
     @property
     def place(self) -> str:
         """Where it stands, for people."""
-        return f"{self.board} / {self.panel.get('title') or 'banner'} / {self.ref}"
+        return f"{self.board} / {self.title or 'banner'} / {self.ref}"
 
     def filled(self, variables: Mapping[str, str] | None = None) -> str:
         """As it is asked with these values of the board's variables; all of those that are not given."""
@@ -70,7 +72,7 @@ def open_panels(board: dict[str, Any]) -> list[dict[str, Any]]:
 def queries_of(board: dict[str, Any]) -> list[Asked]:
     """The queries of all panels."""
     return [
-        Asked(board["uid"], panel, target["refId"], target["expr"])
+        Asked(board["uid"], panel, panel["title"], target["refId"], target["expr"])
         for panel in panels_of(board)
         for target in panel["targets"]
     ]
@@ -78,7 +80,7 @@ def queries_of(board: dict[str, Any]) -> list[Asked]:
 
 def marks_of(board: dict[str, Any]) -> list[Asked]:
     """The queries of what is marked on the time axes."""
-    return [Asked(board["uid"], {"title": mark["name"]}, "mark", mark["expr"]) for mark in board["annotations"]["list"]]
+    return [Asked(board["uid"], mark, mark["name"], "mark", mark["expr"]) for mark in board["annotations"]["list"]]
 
 
 QUERIES: Final = [query for board in BOARDS for query in queries_of(board)]

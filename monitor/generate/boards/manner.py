@@ -34,7 +34,6 @@ CALM_AREA: Final = "rgba(128, 128, 128, 0.2)"
 TEXT: Final = "text"
 """The theme's own."""
 NONE: Final = "transparent"
-PALETTE: Final = (WARNING, CRITICAL, BLIND, INFORMATION, CALM, CALM_AREA, TEXT, NONE)
 COLOUR_OF_LEVEL: Final = {Level.WARNING: WARNING, Level.CRITICAL: CRITICAL}
 
 BLIND_STEP: Final = len(Level)

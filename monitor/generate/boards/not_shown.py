@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from monitor.sinks import metrics
+
 NOT_SHOWN: Final = {
+    metrics.SIGNAL_CROSSED.scraped: "what is recorded of it is shown, which stands while the monitor is away",
     "process_virtual_memory_bytes": "address space that is asked for and mostly not used; what is held is shown",
 }
 """By name the reason."""

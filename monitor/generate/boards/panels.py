@@ -417,7 +417,7 @@ def heat(about: About, queries: Sequence[Query], unit: Unit, width: int, *, full
     panel.color(colours.min(0).max(full).exponent(1).steps(64))
     panel.rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.UNKNOWN).value("Value"))
     panel.cell_values(heatmap.CellValues().unit(unit.shown).decimals(unit.decimals)).cell_gap(1)
-    panel.filter_values(heatmap.FilterValueRange().le(0)).show_legend()
+    panel.filter_values(heatmap.FilterValueRange().le(0)).show_legend().exemplars_color(manner.INFORMATION)
     panel.tooltip(heatmap.HeatmapTooltip().mode(TooltipDisplayMode.SINGLE).show_color_scale(True))
     return Placed(about, panel, width)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from polars import col as c
 
@@ -18,6 +18,12 @@ OWN: Final = (*SPREADS, *LIQUIDITY, "IG_MATURING_12M")
 """Series whose values are signals of their own; so are auctions, by their prefixes."""
 MOST_SERIES: Final = 200
 """A feed that makes up names shall not fill the metrics page."""
+
+
+class StandsForYears(Standing):
+    """A policy rate stands until the next decision, and there were years without one."""
+
+    stands_seconds: ClassVar[int] = 10 * 366 * 86_400
 
 
 class OfAnyUnit(Signal):
@@ -43,7 +49,7 @@ def signals(parameters: CreditParameters) -> tuple[Signal, ...]:  # noqa: ARG001
             formula="the value as published, percent, bp, busd, index points or a ratio, as its series has it",
             source="the stream `reference`",
             labels=("series",),
-            over=(View(Standing(None, own=OWN, most=MOST_SERIES), {"series": c("series")}),),
+            over=(View(StandsForYears(None, own=OWN, most=MOST_SERIES), {"series": c("series")}),),
             value=in_own_unit(c("value_e6")),
             window_help=(
                 "the newest day in effect, until the next; it is never blind. "
