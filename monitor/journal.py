@@ -18,6 +18,7 @@ from monitor.checkpoint import Checkpoint
 from monitor.engine.barlog import BarLog, BarLogError
 from monitor.engine.retention import pruned
 from monitor.sinks.base import Sink
+from monitor.told import ToldMark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,8 @@ class Journal(Sink):
     Attributes:
         clock_us: what time the story's clock had at the last commit; None if there was none.
         counts: by (stream, what, reason) how many events there were, in this process and before it.
+        told: the tick up to which an earlier process told its sinks, epoch seconds, which may be after the last
+            commit; None if there was none, or it is not known.
     """
 
     def __init__(
@@ -87,6 +90,8 @@ class Journal(Sink):
         self._is_failing = False
         self.clock_us: int | None = None
         self.counts: Counter[tuple[str, str, str]] = Counter()
+        self.told: int | None = None
+        self._told = ToldMark(folder)
 
     def open(self) -> bool:
         """Give the pipeline what an earlier process left; whether there was anything.
@@ -109,6 +114,7 @@ class Journal(Sink):
             )
         self._pipeline.restore(Checkpoint(recovered.appends, recovered.states))
         self.counts.update({(stream, what, why): count for stream, what, why, count in recovered.states[COUNTS].rows()})
+        self.told = self._told.read()
         _log.info("going on from the state that was left", folder=str(self._folder), commits=recovered.commits)
         return True
 
@@ -119,6 +125,10 @@ class Journal(Sink):
                 self.counts[what.stream, name, ""] += count
         for reject in what.rejects:
             self.counts[reject.stream, REJECTED, reject.reason] += 1
+
+    def tells(self, tick: int) -> None:
+        """Note that the sinks are about to be told everything up to a tick."""
+        self._told.write(tick)
 
     def wrote(self, output: Output) -> None:
         """Keep the transitions."""
@@ -172,11 +182,13 @@ class Journal(Sink):
         """Forget everything: the next run begins anew."""
         try:
             self._log.discard()
-        except BarLogError as error:
+            self._told.remove()
+        except (BarLogError, OSError) as error:
             _log.error("the state could not be removed", error=str(error))
 
     def close(self) -> None:
         """Let another process have the state; what was not committed is not in it."""
+        self._told.close()
         self._log.close()
 
     def _keep(self, name: str, frame: pl.DataFrame) -> None:

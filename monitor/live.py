@@ -12,6 +12,7 @@ from monitor.engine.watermark import LATENESS_US, NEVER_US
 from monitor.partitions import PartitionGauges, PartitionWatch
 from monitor.pipeline import IDLE_RELEASE_US
 from monitor.streams import MICROSECONDS_PER_SECOND
+from monitor.told import ToldBefore
 
 if TYPE_CHECKING:
     import threading
@@ -81,9 +82,10 @@ class LiveRun:
         self._is_over = False
         self._behind_since: dict[str, float] = {}
         self._watch = PartitionWatch(gauges)
+        self._told_before = ToldBefore(journal.told if journal else None)
 
     def not_ready_because(self) -> str | None:
-        """Why the run is not ready; None once its sources are connected and caught up."""
+        """Why the run is not ready; None once its sources are connected and caught up, and it is where it was."""
         return self._not_ready or self._supervisor.not_ready_because()
 
     def run(self, stop: threading.Event) -> None:
@@ -128,7 +130,9 @@ class LiveRun:
             if self._clock is not None and not self._clock.has_begun:
                 self._clock.begin()
             self._not_ready = (
-                self._catching_up() if is_all_taken else "the sources bring more than could be taken in so far"
+                self._catching_up() or self._going_over()
+                if is_all_taken
+                else "the sources bring more than could be taken in so far"
             )
             if time.monotonic() - advanced_at >= ADVANCE_EVERY_SECONDS:
                 self._advance(now_us, stop)
@@ -229,7 +233,14 @@ class LiveRun:
         slow = sorted(name for name, since in self._behind_since.items() if now - since >= _MOMENT_SECONDS)
         return f"catching up: {', '.join(slow)}" if slow else None
 
+    def _going_over(self) -> str | None:
+        """How far this run is behind what an earlier process told; None if it is not."""
+        is_all_in = self._clock is None and not self._behind_since and self._supervisor.not_ready_because() is None
+        return self._told_before.ahead_of(self._pipeline.ran, is_all_in=is_all_in, now=time.monotonic())
+
     def _write(self, output: Output) -> None:
+        if self._journal is not None:
+            self._journal.tells(max(output.until, self._told_before.until or output.until))
         for sink in self._sinks:
             sink.wrote(output)
         now = time.monotonic()

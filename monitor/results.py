@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,15 @@ class Level(IntEnum):
 
 BLIND: Final = "blind"
 """Stands where a level's word would, while the input of a signal is lost, stale or repeated."""
+
+
+def rfc3339(epoch_second: int) -> str:
+    """An event time as files, lines of the log and sentences have it.
+
+    >>> rfc3339(1568721600)
+    '2019-09-17T12:00:00Z'
+    """
+    return datetime.fromtimestamp(epoch_second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def label_columns(labels: Iterable[str]) -> dict[str, pl.DataType]:

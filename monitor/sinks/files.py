@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import polars as pl
 from polars import col as c
 from polars.exceptions import PolarsError
 
-from monitor.results import BLIND, INDEX_COLUMNS, MICROSECONDS_PER_SECOND, SEGMENTS, Level
+from monitor.results import BLIND, INDEX_COLUMNS, MICROSECONDS_PER_SECOND, SEGMENTS, Level, rfc3339
 from monitor.sinks.base import SYNTHETIC, Sink, SinkError, synthetic_sentence
 
 if TYPE_CHECKING:
@@ -178,15 +177,6 @@ _TS: Final = pl.from_epoch(c("tick") * MICROSECONDS_PER_SECOND, "us").dt.replace
 def index_rows(index: pl.DataFrame) -> pl.DataFrame:
     """Rows of the index as `index.parquet` has them."""
     return index.select(*_OF_INDEX, ts=_TS).select("ts", *_OF_INDEX)
-
-
-def rfc3339(epoch_second: int) -> str:
-    """An event time as the files have it.
-
-    >>> rfc3339(1568721600)
-    '2019-09-17T12:00:00Z'
-    """
-    return datetime.fromtimestamp(epoch_second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def transition_line(transition: Transition) -> dict[str, Any]:

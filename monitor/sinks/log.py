@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from polars import col as c
 
-from monitor.results import BLIND, REGIMES, SEGMENTS, Level
+from monitor.results import BLIND, REGIMES, SEGMENTS, Level, rfc3339
 from monitor.sinks.base import SYNTHETIC, Sink, synthetic_sentence
-from monitor.sinks.files import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

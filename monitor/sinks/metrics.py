@@ -145,7 +145,11 @@ OUTBOX_DROPPED: Final = Family(
 SYNTHETIC: Final = Family(
     "monitor_synthetic", "gauge", "1 if the events are made up: no number here is of a real market."
 )
-READY: Final = Family("monitor_ready", "gauge", "1 while all sources are connected and caught up, as /-/ready says.")
+READY: Final = Family(
+    "monitor_ready",
+    "gauge",
+    "1 while all sources are connected and caught up, and after a restart it is where it was, as /-/ready says.",
+)
 CLOCK: Final = Family(
     "monitor_clock_timestamp_seconds", "gauge",
     "What time it is for the monitor: the wall's, or the story's while one is played.",

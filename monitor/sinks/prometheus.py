@@ -104,7 +104,8 @@ class PrometheusSink(Sink):
             accept: the request's header of that name.
         """
         encode, content_type = choose_encoder(accept)
-        return market_text(self._signals, self._snapshot).encode() + encode(self.registry), content_type
+        own = encode(self.registry)  # first: where it says that the monitor is ready, the levels are no older
+        return market_text(self._signals, self._snapshot).encode() + own, content_type
 
     def stands(self, *, is_ready: Callable[[], bool], now_us: Callable[[], int], is_synthetic: bool = False) -> None:
         """Say whom a scrape asks whether the monitor is ready, and what time it is for it, epoch microseconds.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polars import col as c
 
-from monitor.results import word
+from monitor.results import rfc3339, word
 from monitor.sinks.base import SYNTHETIC, Sink, synthetic_sentence
-from monitor.sinks.files import index_rows, rfc3339, transition_line
+from monitor.sinks.files import index_rows, transition_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from monitor.kafka.outbox import Outbox
 from monitor.kafka.publisher import Publisher
-from monitor.sinks.files import rfc3339
+from monitor.results import rfc3339
 from monitor.sinks.publish import PublishSink
 from monitor.sinks.rejects import RejectTopic
 from tests.kafka.broker import Broker, create_topic

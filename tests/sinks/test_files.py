@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from monitor.results import SEGMENTS
+from monitor.results import SEGMENTS, rfc3339
 from monitor.sinks.base import SinkError
-from monitor.sinks.files import ReplayFiles, rfc3339
+from monitor.sinks.files import ReplayFiles
 from tests.sinks import made
 
 if TYPE_CHECKING:
