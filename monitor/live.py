@@ -122,18 +122,15 @@ class LiveRun:
                 if looked_us is not None and abs(now_us - looked_us) >= _ASLEEP_US:
                     self._pipeline.woke(now_us)  # the process was stopped for a while, or its machine slept
                 looked_us = now_us
-            is_all_taken = self._take_all(stop)
-            # A story waits until all that is due is in. A live feed may bring more than can be taken in, for hours:
-            # ticks run nevertheless, as far as what is in lets them.
-            if now_us is None or (self._clock is not None and not is_all_taken):
+            # A feed may bring more than can be taken in, for hours: ticks run nevertheless, as far as what is in lets
+            # them. Of a story, what was handed over before this moment lets them.
+            enough = _RECORDS_A_TURN if self._clock is None else max(1, self._supervisor.held)
+            is_all_taken = self._take_all(stop, enough)
+            if now_us is None or stop.is_set():
                 continue
             if self._clock is not None and not self._clock.has_begun:
                 self._clock.begin()
-            self._not_ready = (
-                self._catching_up() or self._going_over()
-                if is_all_taken
-                else "the sources bring more than could be taken in so far"
-            )
+            self._not_ready = self._late(now_us, is_all_taken) or self._catching_up() or self._going_over()
             if time.monotonic() - advanced_at >= ADVANCE_EVERY_SECONDS:
                 self._advance(now_us, stop)
                 advanced_at = time.monotonic()
@@ -159,10 +156,15 @@ class LiveRun:
         """The moment up to which everything that has arrived is in the queue, or was taken."""
         return self._wall_us() if self._clock is None else self._supervisor.through_us()
 
-    def _take_all(self, stop: threading.Event) -> bool:
-        """Take in what waits; whether nothing is left."""
+    def _take_all(self, stop: threading.Event, enough: int) -> bool:
+        """Take in what waits, and wait a moment if nothing does; whether nothing is left.
+
+        Args:
+            stop: ends it.
+            enough: so many records, and those of the batch at hand.
+        """
         taken = 0
-        while taken < _RECORDS_A_TURN and not stop.is_set():
+        while taken < enough and not stop.is_set():
             arrival = self._supervisor.take(0 if taken else _WAIT_SECONDS)
             if arrival is None:
                 return True
@@ -223,6 +225,15 @@ class LiveRun:
         self._behind_since = {name: self._behind_since.get(name, now) for name in behind}
         self._watch.look(states, self._wall_us())
         return behind
+
+    def _late(self, now_us: int, is_all_taken: bool) -> str | None:
+        """Why ticks are later than they should be; None if they are not, or for a moment."""
+        if self._clock is None:
+            return None if is_all_taken else "the sources bring more than could be taken in so far"
+        seconds = self._clock.passed_seconds(now_us)
+        if seconds < _MOMENT_SECONDS or self._supervisor.ended:
+            return None
+        return f"the story is told {seconds:.0f} s late: so fast this machine cannot play it"
 
     def _catching_up(self) -> str | None:
         """Which partitions have been behind for longer than a moment; None if none has."""

@@ -170,7 +170,7 @@ def play(story: Story, wall_step_seconds: float) -> Running:
     feed = Feed(story.name, story.kind, lambda: story.make(clock))
     with running([feed], clock, Pipeline(CATALOGUE, MarketCalendar(), begin=story.first_tick)) as run:
         run.wait_until(lambda: run.collected.until >= story.end_us // SECOND)
-        assert run.live.not_ready_because() is None
+        run.wait_until(lambda: run.live.not_ready_because() is None)
     return run
 
 
@@ -207,6 +207,36 @@ def test_a_scenario_live_is_its_replay(step_seconds: float, past_sessions: int) 
     assert run.collected.steps["tick"].min() >= story.first_tick, "of the past no tick is run"  # type: ignore[operator]
     assert run.gauges.advances
     assert run.gauges.shows
+
+
+def test_a_story_that_is_too_fast_for_the_machine_is_told_late_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clock runs away: at no moment everything is in that is due. Ticks go on, and say so."""
+    monkeypatch.setattr(live_module, "ADVANCE_EVERY_SECONDS", 0.0)
+    story = a_crunch(6, past_sessions=0)
+    clock = StoryClock(story.start_us, story.end_us, 100, fast(0.5))
+    untils: list[int] = []
+
+    class Slow(ScenarioSource):
+        def poll(self, max_records: int) -> RawBatch | None:
+            while run.supervisor.held > 100:
+                time.sleep(0.001)
+            batch = super().poll(min(50, max_records))
+            if not self.exhausted and batch is not None:
+                untils.append(run.collected.until)
+            return batch
+
+    def make() -> Source:
+        told = story.make(clock)
+        assert isinstance(told, ScenarioSource)
+        return Slow(told._scenario, clock)
+
+    pipeline = Pipeline(CATALOGUE, MarketCalendar(), begin=story.first_tick)
+    with running([Feed(story.name, story.kind, make)], clock, pipeline) as run:
+        run.wait_until(lambda: "s late: so fast" in str(run.live.not_ready_because()))
+        run.wait_until(lambda: run.collected.until >= story.end_us // SECOND)
+        run.wait_until(lambda: run.live.not_ready_because() is None)
+    assert_same(run.collected, replayed(story))
+    assert len(set(untils)) > 10, "ticks ran while more was due than could be taken in"
 
 
 def quotes(count_: int, start_us: int = 1_778_504_400 * SECOND) -> str:

@@ -20,7 +20,7 @@ from monitor.sources.clock import StoryClock
 from monitor.sources.supervisor import Feed
 from monitor.stories import history_story
 from monitor.told import NAME, NOTHING_MORE_SECONDS, ToldBefore, ToldMark
-from tests.test_live import Running, fast, running
+from tests.test_live import Running, running
 
 NOON = 1_568_721_600
 
@@ -87,7 +87,7 @@ def going_on(folder: Path) -> Iterator[tuple[Journal, Running]]:
     pipeline = Pipeline(CATALOGUE, MarketCalendar(), begin=story.first_tick)
     journal = Journal(folder, pipeline, MarketCalendar(), identity="", wall=time.monotonic)
     journal.open()
-    clock = StoryClock(journal.clock_us or story.start_us, story.end_us, 1, fast(600))
+    clock = StoryClock(journal.clock_us or story.start_us, story.end_us, 2 * 86_400, time.monotonic)
     with running([Feed(story.name, story.kind, lambda: story.make(clock))], clock, pipeline, journal) as run:
         yield journal, run
     journal.close()

@@ -140,7 +140,8 @@ class Source(ABC):
     def through_us(self) -> int | None:
         """Of a source that owns the clock: everything up to this moment (epoch microseconds) was handed over.
 
-        None: it does not know, as most sources do not, or nothing is known before the first poll that had nothing.
+        It does not have to be as late as the clock. None: it does not know, as most sources do not, or what came before
+        the clock's start is not handed over yet.
         """
         return None
 

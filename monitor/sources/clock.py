@@ -39,6 +39,10 @@ class StoryClock:
         passed = (self._wall() - self._began) * self._speed * MICROSECONDS_PER_SECOND
         return min(self.end_us, self.start_us + int(passed))
 
+    def passed_seconds(self, since_us: int) -> float:
+        """How long the story took to come from a moment of it to now, seconds of wall time."""
+        return (self.now_us() - since_us) / MICROSECONDS_PER_SECOND / self._speed
+
     @property
     def has_begun(self) -> bool:
         """Whether it runs, or has run."""

@@ -78,6 +78,8 @@ class PlayedSource(Source):
         if self._next >= due:
             self._through_us = now_us
             return None
+        if self._clock.has_begun:
+            self._through_us = self._times[self._next] - 1
         file = self._events[self._next][0]
         upto = self._next
         while upto < min(due, self._next + max_records) and self._events[upto][0] is file:
@@ -95,7 +97,7 @@ class PlayedSource(Source):
 
     @property
     def through_us(self) -> int | None:
-        """What time the story had at the last poll that had nothing."""
+        """What time the story had at the last poll that had nothing, or up to which all was handed over since."""
         return self._through_us
 
     def lag(self) -> int | None:

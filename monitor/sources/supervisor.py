@@ -230,10 +230,15 @@ class Supervisor:
     def through_us(self) -> int | None:
         """The moment up to which the source that owns the clock has handed over everything; None if none does.
 
-        Whoever reads this first, and then takes until nothing is left, has everything up to it.
+        Whoever reads this first, then `held`, and then takes so many records, has everything up to it.
         """
         known = [keeper.through_us for keeper in self._keepers if keeper.through_us is not None]
         return min(known, default=None)
+
+    @property
+    def held(self) -> int:
+        """How many records were handed over and not taken."""
+        return self._handover.held
 
     @property
     def ended(self) -> bool:

@@ -181,6 +181,8 @@ class SmallFeed(Source):
             self._through_us = now_us
             return None
         name = min(waiting, key=lambda each: self._arrivals[each][self._next[each]])
+        if self._clock.has_begun:
+            self._through_us = self._arrivals[name][self._next[name]] - 1
         first, upto = self._next[name], min(due[name], self._next[name] + max_records)
         self._next[name] = upto
         rows = self._events[name][first:upto]

@@ -163,7 +163,9 @@ class ScenarioSource(Source):
         if not waiting:
             self._through_us = now_us
             return None
-        _, first = min(waiting, key=lambda each: each[0])
+        oldest_us, first = min(waiting, key=lambda each: each[0])
+        if self._clock.has_begun:
+            self._through_us = oldest_us - 1  # whoever is too slow for the clock is told more slowly, and goes on
         batch = first.take(self.name, now_us, max_records)
         self._told += len(batch)
         return batch
@@ -175,7 +177,7 @@ class ScenarioSource(Source):
 
     @property
     def through_us(self) -> int | None:
-        """What time the story had at the last poll that had nothing."""
+        """What time the story had at the last poll that had nothing, or up to which all was handed over since."""
         return self._through_us
 
     def lag(self) -> int | None:
