@@ -212,7 +212,7 @@ def test_a_scenario_live_is_its_replay(step_seconds: float, past_sessions: int) 
 def test_a_story_that_is_too_fast_for_the_machine_is_told_late_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its clock runs away: at no moment everything is in that is due. Ticks go on, and say so."""
     monkeypatch.setattr(live_module, "ADVANCE_EVERY_SECONDS", 0.0)
-    story = a_crunch(6, past_sessions=0)
+    story = a_crunch(10, past_sessions=0)
     clock = StoryClock(story.start_us, story.end_us, 100, fast(0.5))
     untils: list[int] = []
 
