@@ -129,7 +129,7 @@ def test_the_crunch_pages_once_whatever_happens_to_the_monitor_and_ends(chain: C
     assert set(chain.critical()) >= standing, "an outage of the monitor ends no market alert"
     assert not any(each.alerts("resolved") for each in chain.pages())
 
-    chain.monitor.start()
+    chain.monitor.start(STORY_SECONDS)
     until(lambda: bool(told(chain, "resolved", alertname="MonitorDown")), "the pager hears that it is back")
     until(lambda: not chain.critical(**TEN_YEAR), "the 10-year is mended", STORY_SECONDS)
     until(
