@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.markdown import table
@@ -27,13 +27,14 @@ _HOW_TO_READ: Final = (
     "From the carried history, replayed: values by value date, levels by the default thresholds. What is blind, "
     "as on a day that repeats an earlier one, has no value and keeps its level."
 )
+FILE: Final = Path(__file__).with_name("figures.json")
+"""The figures that the package carries."""
 
 
 @cache
 def figures() -> dict[str, Any]:
     """The figures that the package carries; `python -m tests.runbooks.figures` makes them."""
-    file = files("monitor.runbooks") / "figures.json"
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+    return dict(json.loads(FILE.read_text(encoding="utf-8")))
 
 
 def history_of(signal: Mapping[str, Any], place: Place) -> str:

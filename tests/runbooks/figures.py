@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from polars import col as c
 
 from monitor.results import Level
+from monitor.runbooks.history import FILE
 from monitor.signals import CATALOGUE
 from tests.truth.carried import CALENDAR, STRESS, is_stress, steps
 from tests.truth.composite import carried_alone
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from monitor.signals.model import Signal
     from monitor.signals.thresholds import ThresholdRow
 
-FILE: Final = Path(__file__).parents[2] / "monitor" / "runbooks" / "figures.json"
 SHOWN: Final = {"September 2019": SEPTEMBER, "March 2020": MARCH}
 """The days of the tables."""
 SPELLS: Final = {"September 2019": STRESS[1], "March 2020": STRESS[2]}

@@ -17,11 +17,11 @@ from monitor.generate.runbooks import files, library
 from monitor.links import Links
 from monitor.runbooks import DOCS, SERVED, Library
 from monitor.runbooks.handwritten import text_of, written
-from monitor.runbooks.history import figures
+from monitor.runbooks.history import FILE, figures
 from monitor.runbooks.references import references
 from monitor.signals import CATALOGUE
 from monitor.signals.thresholds import Edge, Notify
-from tests.runbooks.figures import FILE, as_text
+from tests.runbooks.figures import as_text
 from tests.truth.alarms import records
 from tests.truth.carried import value_of
 
