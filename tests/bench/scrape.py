@@ -2,7 +2,7 @@
 
 The peer is the client library: as many of its gauges, asked for the same text in the same run. Ticks are those of a
 live run, all signals and alerts, one second of quotes after the other; turn about some are run while another process
-asks for the page ten times a second, fifty times as often as Prometheus is set to.
+asks for the page every second, five times as often as Prometheus is set to, and ten times a second.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -40,8 +40,10 @@ HOST: Final = "127.0.0.1"
 AIM: Final = 1.0
 _SCRAPES: Final = (
     "import sys, time, urllib.request\n"
-    "while True: urllib.request.urlopen(sys.argv[1] + '/metrics', timeout=30).read(); time.sleep(0.1)"
+    "while True: urllib.request.urlopen(sys.argv[1] + '/metrics', timeout=30).read(); time.sleep(float(sys.argv[2]))"
 )
+PAUSES: Final = (1.0, 0.1)
+"""Seconds from one scrape to the next."""
 
 
 def full_sink(series: int, signals: int = 10) -> PrometheusSink:
@@ -75,11 +77,11 @@ def plain_gauges(series: int, metrics: int = 40) -> CollectorRegistry:
 
 
 @contextmanager
-def scraped(sink: PrometheusSink) -> Iterator[None]:
+def scraped(sink: PrometheusSink, pause_seconds: float) -> Iterator[None]:
     """Another process asks for the page, again and again."""
     server = HttpServer(metrics_app(sink.page, lambda: None), HOST, 0)
     server.start()
-    client = subprocess.Popen([sys.executable, "-c", _SCRAPES, f"http://{HOST}:{server.port}"])
+    client = subprocess.Popen([sys.executable, "-c", _SCRAPES, f"http://{HOST}:{server.port}", str(pause_seconds)])
     try:
         yield
     finally:
@@ -88,11 +90,11 @@ def scraped(sink: PrometheusSink) -> Iterator[None]:
         server.stop(2)
 
 
-def tick_times(sink: PrometheusSink, seconds: int, issues: int, rate: int, turn: int) -> dict[bool, list[float]]:
-    """Wall seconds of each tick, by whether it was run while the page was scraped."""
+def tick_times(sink: PrometheusSink, seconds: int, issues: int, rate: int, turn: int) -> dict[float, list[float]]:
+    """Wall seconds of each tick, by the pause between two scrapes meanwhile; 0: there was none."""
     quotes = list(lines(rate * seconds, issues, seconds))
     pipeline = Pipeline(CATALOGUE, CALENDAR)
-    took: dict[bool, list[float]] = {False: [], True: []}
+    took: dict[float, list[float]] = {pause: [] for pause in (0.0, *PAUSES)}
 
     def tick(second: int) -> float:
         first = second * rate
@@ -106,10 +108,10 @@ def tick_times(sink: PrometheusSink, seconds: int, issues: int, rate: int, turn:
     warm = seconds // 5
     for second in range(warm):
         tick(second)
-    for first in range(warm, seconds - 2 * turn, 2 * turn):
-        took[False] += [tick(second) for second in range(first, first + turn)]
-        with scraped(sink):
-            took[True] += [tick(second) for second in range(first + turn, first + 2 * turn)]
+    for number, first in enumerate(range(warm, seconds - turn, turn)):
+        pause = list(took)[number % len(took)]
+        with scraped(sink, pause) if pause else nullcontext():
+            took[pause] += [tick(second) for second in range(first, first + turn)]
     return took
 
 
@@ -118,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=200, help="so many ticks")
+    parser.add_argument("--seconds", type=int, default=300, help="so many ticks")
     chosen = parser.parse_args()
     sink, registry = full_sink(chosen.series), plain_gauges(chosen.series)
     text = sink.page()[0]
@@ -135,14 +137,14 @@ def main() -> None:
         f"{max(ratios):.1f}), aim {AIM:g}"
     )
     took = tick_times(sink, chosen.seconds, issues=200, rate=1_000, turn=10)
-    for is_scraped, times in took.items():
+    alone = statistics.median(took[0.0])
+    for pause, times in took.items():
+        how = f"scraped every {pause:g} s" if pause else "not scraped"
         say(
-            f"  {'scraped' if is_scraped else 'not scraped':>11}: {len(times)} ticks, median "
-            f"{1000 * statistics.median(times):.0f} ms, p95 {1000 * statistics.quantiles(times, n=20)[-1]:.0f} ms, "
+            f"  {how:>20}: {len(times)} ticks, median {1000 * statistics.median(times):.0f} ms "
+            f"({statistics.median(times) / alone:.2f} x), p95 {1000 * statistics.quantiles(times, n=20)[-1]:.0f} ms, "
             f"slowest {1000 * max(times):.0f} ms"
         )
-    ratio = statistics.median(took[True]) / statistics.median(took[False])
-    say(f"a tick while the page is scraped takes {ratio:.2f} x as long")
 
 
 if __name__ == "__main__":
