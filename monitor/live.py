@@ -41,6 +41,9 @@ _log = structlog.get_logger(__name__)
 class Gauges(PartitionGauges, Protocol):
     """What is told of the run itself."""
 
+    def turned(self) -> None:
+        """The main loop goes round."""
+
     def advanced(self, seconds: float) -> None:
         """Wall seconds of an advance that changed something."""
 
@@ -57,7 +60,7 @@ class LiveRun:
             came before its start has been taken in.
         pipeline: a new one, or one with an earlier process's state.
         sinks: closed by the caller.
-        gauges: told of the time that advances take.
+        gauges: told of turns, and of the time that advances take.
         journal: keeps the state; None: it is lost with the process.
         wall_us: the clock of arrivals where no source owns one, epoch microseconds.
     """
@@ -80,6 +83,7 @@ class LiveRun:
         self._waiting: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_REMEMBERED)
         self._newest_arrival_us = NEVER_US
         self._is_over = False
+        self._has_resumed = False
         self._behind_since: dict[str, float] = {}
         self._watch = PartitionWatch(gauges)
         self._told_before = ToldBefore(journal.told if journal else None)
@@ -87,6 +91,10 @@ class LiveRun:
     def not_ready_because(self) -> str | None:
         """Why the run is not ready; None once its sources are connected and caught up, and it is where it was."""
         return self._not_ready or self._supervisor.not_ready_because()
+
+    def has_resumed(self) -> bool:
+        """Whether the run was ever ready: what it says since then takes the place of what was known before it."""
+        return self._has_resumed
 
     def run(self, stop: threading.Event) -> None:
         """Run until stopped; at a story's end the last state stays on show. The state is then committed.
@@ -115,6 +123,7 @@ class LiveRun:
         advanced_at = time.monotonic()
         looked_us: int | None = None
         while not stop.is_set():
+            self._gauges.turned()
             # Time is read first: every event up to it is in before the tick that it makes possible.
             now_us = self._now_us()
             if self._clock is None and now_us is not None:
@@ -131,6 +140,7 @@ class LiveRun:
             if self._clock is not None and not self._clock.has_begun:
                 self._clock.begin()
             self._not_ready = self._late(now_us, is_all_taken) or self._catching_up() or self._going_over()
+            self._has_resumed = self._has_resumed or self.not_ready_because() is None
             if time.monotonic() - advanced_at >= ADVANCE_EVERY_SECONDS:
                 self._advance(now_us, stop)
                 advanced_at = time.monotonic()
@@ -252,6 +262,7 @@ class LiveRun:
     def _write(self, output: Output) -> None:
         if self._journal is not None:
             self._journal.tells(max(output.until, self._told_before.until or output.until))
+        self._gauges.turned()  # there may be hours of ticks in a turn
         for sink in self._sinks:
             sink.wrote(output)
         now = time.monotonic()

@@ -68,9 +68,13 @@ class Collected(Sink):
 
 class Gauges:
     def __init__(self) -> None:
+        self.turns = 0
         self.advances: list[float] = []
         self.shows: list[float] = []
         self.partitions: dict[str, dict[str, int | None]] = {}
+
+    def turned(self) -> None:
+        self.turns += 1
 
     def advanced(self, seconds: float) -> None:
         self.advances.append(seconds)

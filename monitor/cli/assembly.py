@@ -53,6 +53,7 @@ class Assembled:
         journal: its durable state; None if it has none.
         goes_on: whether it goes on from a state that was left.
         now_us: what time it is for the monitor, epoch microseconds.
+        has_resumed: whether it was ever ready; None: it evaluates nothing.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Assembled:
         now_us: Callable[[], int] | None = None,
     ) -> None:
         self.run, self.not_ready_because = run.run, run.not_ready_because
+        self.has_resumed: Callable[[], bool] | None = run.has_resumed if isinstance(run, LiveRun) else None
         self.supervisor, self.prometheus = supervisor, prometheus
         self.clock, self.journal, self.goes_on = clock, journal, goes_on
         self.now_us: Callable[[], int] = now_us or (clock.now_us if clock else _wall_us)
@@ -90,6 +92,8 @@ def assemble(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
     assembled.prometheus.stands(
         is_ready=lambda: assembled.not_ready_because() is None,
         now_us=assembled.now_us,
+        has_resumed=assembled.has_resumed,
+        clock="story" if assembled.clock else settings.run.clock,
         is_synthetic=_is_synthetic(settings, story),
     )
     ProcessCollector(registry=assembled.prometheus.registry)

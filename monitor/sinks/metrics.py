@@ -145,6 +145,15 @@ OUTBOX_DROPPED: Final = Family(
 SYNTHETIC: Final = Family(
     "monitor_synthetic", "gauge", "1 if the events are made up: no number here is of a real market."
 )
+RESUMED: Final = Family(
+    "monitor_resumed",
+    "gauge",
+    "1 once this process was ready for the first time: from then on what it says takes the place of what was known "
+    "before. Of processes that evaluate signals.",
+)
+TURNS: Final = Family(
+    "monitor_turns", "counter", "Turns of the main loop: while it stands still, nothing is taken in or evaluated."
+)
 READY: Final = Family(
     "monitor_ready",
     "gauge",
@@ -154,6 +163,11 @@ CLOCK: Final = Family(
     "monitor_clock_timestamp_seconds", "gauge",
     "What time it is for the monitor: the wall's, or the story's while one is played.",
 )  # fmt: skip
+WALL: Final = "wall"
+"""A clock that goes with the world's."""
+CLOCK_INFO: Final = Family(
+    "monitor_clock_info", "gauge", "1: which clock that is: wall, story, or feed, the newest event's.", ("clock",)
+)
 STATE_WRITABLE: Final = Family("monitor_state_writable", "gauge", "0 while the durable state cannot be written.")
 TICK_DURATION: Final = Family(
     "monitor_tick_duration_seconds", "histogram", "Wall time that an advance of the ticks took."

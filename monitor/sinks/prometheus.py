@@ -62,6 +62,7 @@ class PrometheusSink(Sink):
         self._max_series = max_series
         self._states: dict[str, dict[Labels, Now]] = {signal.name: {} for signal in signals}
         self._last_event_us: dict[str, int] = {}
+        self._uncounted: list[Ingested] | None = None
         self._snapshot = Snapshot({name: {} for name in self._states})
         self.registry = CollectorRegistry()
         registry = self.registry
@@ -85,6 +86,7 @@ class PrometheusSink(Sink):
         self._synthetic = _gauge(metrics.SYNTHETIC, registry)
         self._state_writable = _gauge(metrics.STATE_WRITABLE, registry)
         self._state_writable.set(1)  # until it is tried
+        self._turns = _counter(metrics.TURNS, registry)
         self._tick_duration = _histogram(metrics.TICK_DURATION, TICK_BUCKETS, registry)
         self._event_to_metric = _histogram(metrics.EVENT_TO_METRIC, _UNDER_WAY_BUCKETS, registry)
         self._dropped = _counter(metrics.SERIES_DROPPED, registry)
@@ -107,32 +109,49 @@ class PrometheusSink(Sink):
         own = encode(self.registry)  # first: where it says that the monitor is ready, the levels are no older
         return market_text(self._signals, self._snapshot).encode() + own, content_type
 
-    def stands(self, *, is_ready: Callable[[], bool], now_us: Callable[[], int], is_synthetic: bool = False) -> None:
+    def stands(
+        self,
+        *,
+        is_ready: Callable[[], bool],
+        now_us: Callable[[], int],
+        has_resumed: Callable[[], bool] | None = None,
+        clock: str = metrics.WALL,
+        is_synthetic: bool = False,
+    ) -> None:
         """Say whom a scrape asks whether the monitor is ready, and what time it is for it, epoch microseconds.
 
         Args:
             is_ready: asked at every scrape, from its thread.
             now_us: likewise.
+            has_resumed: likewise, whether it was ever ready; None: it evaluates nothing.
+            clock: by which clock that time is.
             is_synthetic: whether the events are made up.
         """
         self._synthetic.set(is_synthetic)
+        _gauge(metrics.CLOCK_INFO, self.registry).labels(clock).set(1)
         self._ready.set_function(lambda: float(is_ready()))
+        if has_resumed is not None:
+            _gauge(metrics.RESUMED, self.registry).set_function(lambda: float(has_resumed()))
         self._clock.set_function(lambda: now_us() / MICROSECONDS_PER_SECOND)
 
     def ingested(self, what: Ingested) -> None:
         """Count what a batch brought."""
-        self._events.labels(what.stream).inc(what.events)
-        self._late.labels(what.stream).inc(what.late)
-        self._doubles.labels(what.stream).inc(what.doubles)
-        for reject in what.rejects:
-            self._rejected.labels(reject.stream, reject.reason).inc()
+        if self._uncounted is None:
+            self._count(what)
+        else:
+            self._uncounted.append(what)
         if what.last_event_us is not None:  # of this batch: another partition may be ahead of it
             newest = max(what.last_event_us, self._last_event_us.get(what.stream, what.last_event_us))
             self._last_event_us[what.stream] = newest
             self._last_event.labels(what.stream).set(newest / MICROSECONDS_PER_SECOND)
 
     def go_on(self, counts: Mapping[tuple[str, str, str], int]) -> None:
-        """Count on from what an earlier process counted: by (stream, what, reason of a reject)."""
+        """Count on from what an earlier process counted: by (stream, what, reason of a reject).
+
+        From now on what comes in is counted when the state says so, too: a process that goes on would else begin
+        lower than this one ended, and a rate would take all that was ever counted for new.
+        """
+        self._uncounted = []
         of = {"events": self._events, "late": self._late, "doubled": self._doubles}
         for (stream, what, reason), count in counts.items():
             if what in of:
@@ -191,8 +210,16 @@ class PrometheusSink(Sink):
         self._outbox_dropped.labels(sink).inc(count)
 
     def state_written(self, is_written: bool) -> None:
-        """Say whether the durable state could be written."""
+        """Say whether the durable state could be written, and count what came in until then."""
         self._state_writable.set(is_written)
+        for what in self._uncounted or ():
+            self._count(what)
+        if self._uncounted:
+            self._uncounted = []
+
+    def turned(self) -> None:
+        """Count a turn of the main loop."""
+        self._turns.inc()
 
     def advanced(self, seconds: float) -> None:
         """Record how long an advance took, wall seconds."""
@@ -201,6 +228,13 @@ class PrometheusSink(Sink):
     def shown(self, seconds: float) -> None:
         """Record how long events were under way until this page had the tick that sees them, wall seconds."""
         self._event_to_metric.observe(seconds)
+
+    def _count(self, what: Ingested) -> None:
+        self._events.labels(what.stream).inc(what.events)
+        self._late.labels(what.stream).inc(what.late)
+        self._doubles.labels(what.stream).inc(what.doubles)
+        for reject in what.rejects:
+            self._rejected.labels(reject.stream, reject.reason).inc()
 
     def _take_in(self, row: dict[str, Any]) -> None:
         signal = self._signals[row["signal"]]

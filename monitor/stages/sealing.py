@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 import structlog
@@ -47,6 +47,13 @@ _RECORDS_A_TURN: Final = 50_000
 _log = structlog.get_logger(__name__)
 
 
+class Gauges(PartitionGauges, Protocol):
+    """What is told of the run itself."""
+
+    def turned(self) -> None:
+        """The main loop goes round."""
+
+
 class SealingRun:
     """Seals the partitions that the group gives to this process.
 
@@ -55,7 +62,7 @@ class SealingRun:
         claims: where their claims are found.
         writer: writes the bars; closed by the caller.
         sinks: told of what comes in, and how far it is sealed; closed by the caller.
-        gauges: told how the partitions stand.
+        gauges: told of turns, and how the partitions stand.
         monotonic: a clock in seconds.
     """
 
@@ -65,11 +72,12 @@ class SealingRun:
         claims: Claims,
         writer: BarWriter,
         sinks: Sequence[Sink],
-        gauges: PartitionGauges,
+        gauges: Gauges,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._supervisor, self._claims, self._writer = supervisor, claims, writer
-        self._sinks, self._watch, self._monotonic = sinks, PartitionWatch(gauges), monotonic
+        self._sinks, self._gauges, self._monotonic = sinks, gauges, monotonic
+        self._watch = PartitionWatch(gauges)
         self._intake = Intake()
         self._owned: dict[str, Owned] = {}
         self._idle_seconds: dict[str, float] = {}
@@ -94,6 +102,7 @@ class SealingRun:
         self._not_ready = None
         try:
             while not stop.is_set():
+                self._gauges.turned()
                 self._turn()
         finally:
             self._not_ready = "the monitor is stopping"

@@ -32,7 +32,12 @@ class Page:
 
     def show(self, *, ready: bool, level: int | None, regime: str | None = "crisis") -> None:
         """Say how things stand."""
-        lines = [f"monitor_ready {int(ready)}", "monitor_synthetic 1", 'monitor_build_info{version="1"} 1']
+        lines = [
+            f"monitor_ready {int(ready)}",
+            f"monitor_resumed {int(ready)}",
+            "monitor_synthetic 1",
+            'monitor_build_info{version="1"} 1',
+        ]
         if level is not None:
             lines += [f"market_signal_level{{{SOFR}}} {level}", 'market_repo_tail_bp{instrument="SOFR"} 217']
         if level:
@@ -120,7 +125,7 @@ def test_an_outage_ends_no_market_alert(page: Page, prometheus: Prometheus) -> N
     page.show(ready=False, level=None, regime=None)
     page.up()
     stays(2 * LOOKBACK_SECONDS, "it is back, and catches up")
-    page.show(ready=False, level=1, regime=None)
+    page.show(ready=False, level=1, regime="calm")
     stays(2 * LOOKBACK_SECONDS, "it is back, and has not come again to where it was")
     assert told(prometheus)[CRITICAL]["summary"].endswith(since)
 

@@ -88,6 +88,9 @@ class Recorder(Sink):
 
 
 class NoGauges:
+    def turned(self) -> None:
+        """Not of interest."""
+
     def advanced(self, seconds: float) -> None:
         """Not of interest."""
 

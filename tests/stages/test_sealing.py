@@ -88,6 +88,9 @@ class World:
     def note(self, _: str) -> str:
         return "bars=7"
 
+    def turned(self) -> None:
+        """Not of interest."""
+
     def partition(self, name: str, **how: int | None) -> None:
         """Not of interest."""
 

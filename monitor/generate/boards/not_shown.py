@@ -8,6 +8,9 @@ from monitor.sinks import metrics
 
 NOT_SHOWN: Final = {
     metrics.SIGNAL_CROSSED.scraped: "what is recorded of it is shown, which stands while the monitor is away",
+    metrics.RESUMED.scraped: "rules hold the levels of before by it; whether the monitor is ready is shown",
+    metrics.TURNS.scraped: "it always grows; MonitorStuck tells when it stands",
+    metrics.CLOCK_INFO.scraped: "ClockSkew compares the wall's clock alone by it; what is made up is shown",
     "process_virtual_memory_bytes": "address space that is asked for and mostly not used; what is held is shown",
 }
 """By name the reason."""

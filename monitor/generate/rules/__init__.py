@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.generate.rules.cases import Story, tests
-from monitor.generate.rules.cases_market import regime_story, segment_stories
+from monitor.generate.rules.cases_market import regime_story, replica_story, segment_stories
 from monitor.generate.rules.cases_own import own_stories
 from monitor.generate.rules.layout import as_yaml
 from monitor.generate.rules.market import market_rules
@@ -61,7 +61,7 @@ def files(facts: Facts) -> dict[str, str]:
 def _stories(facts: Facts) -> dict[str, list[Story]]:
     """By file."""
     return {segment: segment_stories(segment, facts) for segment in SEGMENTS} | {
-        "regime": [regime_story(facts)],
+        "regime": [regime_story(facts), replica_story(facts)],
         "monitor": own_stories(facts),
     }
 

@@ -101,6 +101,7 @@ class _Life:
         ready: (scrapes, monitor_ready).
         looks: what is told when.
         synthetic: whether the events are made up.
+        resumed: (scrapes, monitor_resumed), if it is not as `ready`.
         has_one_label: whether the label set has its first label only.
     """
 
@@ -109,6 +110,7 @@ class _Life:
     ready: Sequence[Phase]
     looks: Sequence[_Look]
     synthetic: bool = False
+    resumed: Sequence[Phase] | None = None
     has_one_label: bool = False
 
     @property
@@ -140,6 +142,13 @@ LIVES: Final = (
         synthetic=True,
     ),
     _Life(
+        "a source goes away for good, and what the monitor says of the others counts all the same",
+        [(2, "critical"), (4, "critical"), (5, "calm")],
+        [(2, 1), (9, 0)],
+        looks=[_Look(1, "critical"), _Look(5, "critical"), _Look(10, None)],
+        resumed=[(11, 1)],
+    ),
+    _Life(
         "of a label set with one label; the monitor goes down, and when it is ready again knows nothing of it",
         [(2, "critical"), (12, "away"), (2, "away"), (5, "away")],
         [(2, 1), (12, None), (2, 0), (5, 1)],
@@ -164,11 +173,12 @@ def segment_stories(segment: str, facts: Facts) -> list[Story]:
 def _story(life: _Life, signals: Sequence[Signal], facts: Facts) -> Story:
     story = Story(life.name)
     story.series[selector(metrics.READY.scraped, _TARGET)] = life.ready
+    story.series[selector(metrics.RESUMED.scraped, _TARGET)] = life.resumed or life.ready
     story.series[selector(metrics.SYNTHETIC.scraped, _TARGET)] = life.synthetic_phases
     for signal in signals:
         states = _Numbers.of(signal).states(signal)
         labels = label_set(signal, has_one_label=life.has_one_label)
-        _add_series(story, signal, labels, [(count, states[name]) for count, name in life.phases])
+        _add_series(story, signal, labels | _TARGET, [(count, states[name]) for count, name in life.phases])
         for look in life.looks:
             state = states[look.told] if look.told else None
             fires = [
@@ -181,9 +191,9 @@ def _story(life: _Life, signals: Sequence[Signal], facts: Facts) -> Story:
 
 
 def _add_series(story: Story, signal: Signal, labels: Mapping[str, str], phases: Sequence[tuple[int, _State]]) -> None:
-    of_signal = {"signal": signal.name, **labels, **_TARGET}
+    of_signal = {"signal": signal.name, **labels}
     shown = {
-        selector(signal.metric, {**labels, **_TARGET}): "value",
+        selector(signal.metric, labels): "value",
         selector(metrics.SIGNAL_LEVEL.scraped, of_signal): "level",
         selector(metrics.SIGNAL_BLIND.scraped, of_signal): "blind",
         selector(metrics.SIGNAL_SCORE.scraped, of_signal): "score",
@@ -237,13 +247,14 @@ _DESCRIBED: Final = {
 
 
 def regime_story(facts: Facts) -> Story:
-    """The regime: stressed, a crisis, the monitor down, back, capped at stressed, calm."""
+    """The regime: stressed, a crisis, the monitor down, back from an old state, as before, capped at stressed, calm."""
     regimes: list[tuple[int, str | None]] = [
-        (3, "calm"), (3, "stressed"), (3, "crisis"), (1, None), (2, "crisis"), (14, None), (2, "crisis"),
+        (3, "calm"), (3, "stressed"), (3, "crisis"), (1, None), (2, "crisis"), (14, None), (4, "calm"), (2, "crisis"),
         (5, "stressed"), (5, "calm"),
     ]  # fmt: skip
     story = Story(
-        "calm, stressed, a crisis, a missed scrape, the monitor down for seven minutes, as before, capped, calm"
+        "calm, stressed, a crisis, a missed scrape, the monitor down for seven minutes, back where it was calm, as "
+        "before, capped, calm"
     )
 
     def add(metric: str, phases: Sequence[Phase], **labels: str) -> None:
@@ -253,21 +264,24 @@ def regime_story(facts: Facts) -> Story:
         add(metrics.REGIME.scraped, [(n, None if r is None else int(r == regime)) for n, r in regimes], regime=regime)
     up = [(n, None if r is None else 1) for n, r in regimes]
     add(metrics.READY.scraped, up)
+    add(metrics.RESUMED.scraped, [(9, 1), (1, None), (2, 1), (14, None), (4, 0), (12, 1)])
     add(metrics.SYNTHETIC.scraped, [(n, v and 0) for n, v in up])
     add(metrics.INDEX.scraped, [(n, None if r is None else _INDEX[r]) for n, r in regimes])
     add(metrics.INDEX_LOW.scraped, [(n, v and 0.2) for n, v in up])
     add(metrics.INDEX_HIGH.scraped, [(n, v and 0.7) for n, v in up])
     add(metrics.COVERAGE.scraped, [(n, v and 0.85) for n, v in up])
     add(metrics.CLOCK.scraped, [(n, v and _WARNED) for n, v in up])
-    add(metrics.REGIME_CAPPED.scraped, [(28, 0), (5, 1), (5, 0)])
+    add(metrics.REGIME_CAPPED.scraped, [(32, 0), (5, 1), (5, 0)])
     for segment, part in zip(SEGMENTS, (0.1, 0.3, 0.05, 0.0, 0.07), strict=True):
         add(metrics.CONTRIBUTION.scraped, [(n, v and part) for n, v in up], segment=segment)
 
     seen = "Of it repo 0.30, treasury 0.10, credit 0.07, newissue 0.05, cds 0.00. Were all that is absent calm, it "
     seen += "would be 0.20, and at its worst 0.70."
 
-    def fires(level: Level, regime: str, *, away: bool = False, capped: bool = False) -> Fires:
-        number = AWAY if away else f"{_INDEX[regime]:.2f}"
+    def fires(
+        level: Level, regime: str, *, away: bool = False, capped: bool = False, index: str | None = None
+    ) -> Fires:
+        number = AWAY if away else f"{_INDEX[index or regime]:.2f}"
         tail = "" if away else ", coverage 85 %"
         tail += "; too little is seen for a crisis" if capped else ""
         return Fires(
@@ -277,7 +291,7 @@ def regime_story(facts: Facts) -> Story:
                 "description": _DESCRIBED[level] + ("" if away else f" {seen}"),
                 "runbook_url": facts.links.runbook(STRESS_REGIME),
                 "dashboard_url": facts.links.board(OVERVIEW),
-                "score": "unknown" if away else f"{_INDEX[regime]:.2f}",
+                "score": "unknown" if away else f"{_INDEX[index or regime]:.2f}",
             },
         )
 
@@ -290,7 +304,31 @@ def regime_story(facts: Facts) -> Story:
     look(8, *(fires(level, "crisis") for level in both))
     look(9, *(fires(level, "crisis", away=True) for level in both))
     look(24, *(fires(level, "crisis", away=True) for level in both))
-    look(27, *(fires(level, "crisis") for level in both))
-    look(32, fires(Level.WARNING, "stressed", capped=True))
-    look(37)
+    for step in (27, 29):
+        look(step, *(fires(level, "crisis", index="calm") for level in both))
+    look(31, *(fires(level, "crisis") for level in both))
+    look(36, fires(Level.WARNING, "stressed", capped=True))
+    look(41)
+    return story
+
+
+def replica_story(facts: Facts) -> Story:
+    """Two monitors, of which one reads the past again; then it is alone."""
+    signal = next(each for each in facts.signals if Level.CRITICAL in levels_of(each))
+    story = Story("a replica reads of an old crisis beside one that is up to date and calm; then it is alone")
+    labels = label_set(signal, has_one_label=False)
+    states = _Numbers.of(signal).states(signal)
+    for instance, phases in (
+        ("a:9464", [(10, "calm"), (10, "away")]),
+        ("b:9464", [(3, "away"), (17, "critical")]),
+    ):
+        target = {**_TARGET, "instance": instance}
+        is_there: list[Phase] = [(count, None if name == "away" else int(name == "calm")) for count, name in phases]
+        story.series[selector(metrics.READY.scraped, target)] = is_there
+        story.series[selector(metrics.RESUMED.scraped, target)] = is_there
+        _add_series(story, signal, labels | target, [(count, states[name]) for count, name in phases])
+    alone = [
+        _fires(signal, level, labels, states["critical"], None, facts, synthetic=False) for level in levels_of(signal)
+    ]
+    story.looks += [(8, signal.alert, []), (14, signal.alert, alone)]
     return story

@@ -178,6 +178,18 @@ def _nothing_taken(teller: _Teller) -> _Telling:
     return told.look(8).look(18).look(30, says).look(35, says).look(46)
 
 
+def _loop_stands(teller: _Teller) -> _Telling:
+    at = _MONITOR["instance"]
+    says: Said = (
+        "critical",
+        {"stands": "loop", "instance": at},
+        f"The monitor at {at} answers, and has done nothing for more than 2 minutes: what it shows is of then.",
+    )
+    told = teller.of("MonitorStuck", "the program turns; stands, with a missed scrape; turns again")
+    told.series(metrics.TURNS.scraped, "0+600x9 5400x14 stale 5400x5 6000+600x9")
+    return told.look(8).look(12).look(17, says).look(24, says).look(27, says).look(38)
+
+
 def _blind(teller: _Teller) -> _Telling | None:
     seen = " since 2019-09-16 12:00 UTC: 2 of 3 label sets of its headline signals have no sound data"
     says, away = (
@@ -192,7 +204,7 @@ def _blind(teller: _Teller) -> _Telling | None:
     phases: list[Phase] = [(2, 0), (4, 1), (1, None), (3, 1), (14, None), (3, 1), (6, 0)]
     up: list[Phase] = [(count, value if value is None else 1) for count, value in phases]
     sound: list[Phase] = [(n, v and 0) for n, v in up]
-    told.series(metrics.READY.scraped, up)
+    told.series(metrics.RESUMED.scraped, up)
     told.series(metrics.SEGMENT_BLIND.scraped, phases, segment="repo")
     told.series(metrics.SEGMENT_BLIND.scraped, sound, segment="cds")
     since: list[Phase] = [(count, _SINCE if value else None) for count, value in phases]
@@ -251,13 +263,14 @@ def _skew(teller: _Teller) -> _Telling:
     says: Said = ("warning", {"clock": "monitor"}, "The clocks of the monitor and of Prometheus are 4.0 s apart.")
     told = teller.of("ClockSkew", "right; four seconds fast, with a missed scrape; right again")
     told.series(metrics.CLOCK.scraped, "0+30x10 334+30x8 stale 634+30x10 960+30x9")
+    told.series(metrics.CLOCK_INFO.scraped, "1x18 stale 1x20", clock=metrics.WALL)
     return told.look(8).look(12).look(17, says).look(20, says).look(30, says).look(40)
 
 
 def _played(teller: _Teller) -> _Telling:
-    told = teller.of("ClockSkew", "a story has its own clock")
+    told = teller.of("ClockSkew", "what is played has its own clock")
     told.series(metrics.CLOCK.scraped, "1000000+300x40")
-    return told.series(metrics.SOURCE_INFO.scraped, [(40, 1)], source="x", kind="scenario").look(10).look(30)
+    return told.series(metrics.CLOCK_INFO.scraped, [(40, 1)], clock="feed").look(10).look(30)
 
 
 def _ahead(teller: _Teller) -> _Telling:
@@ -309,6 +322,6 @@ def _outbox(teller: _Teller) -> _Telling:
 
 _STORIES: Final = (
     _watchdog, _down, _one_of_two_down, _absent, _never_started, _not_a_monitor, _restarting, _not_ready,
-    _watermark_stands, _late_only, _catching_up, _nothing_taken, _blind, _rejects, _lag, _bursts, _skew, _played,
-    _ahead, _series_dropped, _state, _outbox,
+    _watermark_stands, _late_only, _catching_up, _nothing_taken, _loop_stands, _blind, _rejects, _lag, _bursts,
+    _skew, _played, _ahead, _series_dropped, _state, _outbox,
 )  # fmt: skip

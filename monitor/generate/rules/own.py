@@ -40,9 +40,6 @@ SKEW_SECONDS: Final = streams.MAX_AHEAD_US / streams.MICROSECONDS_PER_SECOND / 2
 RESTARTS: Final = 3
 """Within a quarter of an hour: one is an update, two an update put back."""
 
-# A story, made up or carried, has its own clock, which is not to be compared with the wall's.
-PLAYED_KINDS: Final = ("scenario", "history")
-
 
 @dataclass(frozen=True, slots=True)
 class OwnRule:
@@ -117,6 +114,8 @@ _NOTHING_TAKEN: Final = (
     f"and on () (sum(increase({metrics.EVENTS.scraped}[2m])) + sum(increase({metrics.REJECTED.scraped}[2m]))) == 0"
 )
 
+_LOOP_STANDS: Final = f"max by (instance) (increase({metrics.TURNS.scraped}[2m])) == 0"
+
 _REFUSED: Final = f"sum by (stream) (increase({metrics.REJECTED.scraped}[{WINDOW}]))"
 _REFUSED_SUMMARY: Final = (
     "{{ $value | humanizePercentage }} of the events of {{ $labels.stream }} were refused in the last 5 minutes"
@@ -136,7 +135,9 @@ _GROWS_SUMMARY: Final = (
 
 _REFUSED_AHEAD: Final = f'increase({metrics.REJECTED.scraped}{{reason="{streams.Reason.AHEAD_OF_ARRIVAL}"}}[{WINDOW}])'
 _DROPPED: Final = metrics.OUTBOX_DROPPED.scraped
-_SKEW: Final = f"{metrics.CLOCK.scraped} - timestamp({metrics.CLOCK.scraped})"
+# What is played has its own clock, which is not to be compared with the wall's.
+_BY_THE_WALL: Final = f'{metrics.CLOCK_INFO.scraped}{{clock="{metrics.WALL}"}}'
+_SKEW: Final = f"({metrics.CLOCK.scraped} - timestamp({metrics.CLOCK.scraped})) and on (instance, job) {_BY_THE_WALL}"
 
 
 def _segment_blind(facts: Facts) -> Iterator[OwnRule]:
@@ -224,8 +225,15 @@ def own_alerts(facts: Facts) -> tuple[OwnAlert, ...]:
         OwnAlert(
             "MonitorStuck",
             "Events arrive and nothing comes of them: the watermark of a stream stands, so no tick is run and no level "
-            "can change, or messages wait and none is taken. A stream that is merely silent is not meant.",
+            "can change, or messages wait and none is taken, or the program itself stands still. A stream that is "
+            "merely silent is not meant.",
             (
+                OwnRule(
+                    CRITICAL, _LOOP_STANDS, "30s",
+                    "The monitor at {{ $labels.instance }} answers, and has done nothing for more than 2 minutes: what "
+                    "it shows is of then.",
+                    {"stands": "loop"},
+                ),
                 OwnRule(
                     CRITICAL, _STANDS, "1m",
                     'About {{ $value | printf "%.0f" }} events of {{ $labels.stream }} came in 5 minutes, and its '
@@ -241,7 +249,7 @@ def own_alerts(facts: Facts) -> tuple[OwnAlert, ...]:
                     {"stands": "intake"},
                 ),
             ),
-            labels=("stands", "stream", "topic"),
+            labels=("stands", "stream", "topic", "instance"),
         ),
         OwnAlert(
             "SegmentBlind",
@@ -282,8 +290,7 @@ def own_alerts(facts: Facts) -> tuple[OwnAlert, ...]:
             (
                 OwnRule(
                     WARNING,
-                    f"max(abs({_SKEW})) > {SKEW_SECONDS:g}\n"
-                    f'unless on () {metrics.SOURCE_INFO.scraped}{{kind=~"{"|".join(PLAYED_KINDS)}"}}',
+                    f"max(abs({_SKEW})) > {SKEW_SECONDS:g}",
                     "2m",
                     'The clocks of the monitor and of Prometheus are {{ $value | printf "%.1f" }} s apart.',
                     {"clock": "monitor"},

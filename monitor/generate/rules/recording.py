@@ -1,8 +1,9 @@
 """Recording rules: what stands through an outage of the monitor, and what several alerts and boards need.
 
-A latch is a rule that reads itself: what the monitor said last stands while it says nothing, and for as long as it is
-not ready again. Prometheus answers an instant query with a sample of up to five minutes ago, and so finds what the rule
-itself wrote an evaluation earlier.
+A latch is a rule that reads itself: what the monitor said last stands while it says nothing, and until it is back where
+it was. A source that is away later holds no latch: the monitor then says itself what is blind, and what is over.
+Prometheus answers an instant query with a sample of up to five minutes ago, and so finds what the rule itself wrote an
+evaluation earlier.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from monitor.generate.rules.cases import selector
+from monitor.results import REGIMES
 from monitor.sinks import metrics
 
 WINDOW: Final = "5m"
@@ -48,27 +51,45 @@ def newest(metric: str) -> str:
     return f"max without ({_TARGET}) ({metric})"
 
 
-_IS_READY: Final = f"max({metrics.READY.scraped}) == 1"
+def _heard() -> Recording:
+    resumed = metrics.RESUMED.scraped
+    return Recording(
+        f"instance:{resumed}:heard",
+        f"{resumed} == 1\nor\n({resumed} unless on () (max({resumed}) == 1))",
+        "The processes whose levels count: those that are where the one before them was, or all while none is.",
+    )
 
 
-def _held(name: str, metric: str) -> str:
-    """What stood when a monitor was last ready, of that which it now says nothing of, or less.
+HEARD: Final = _heard()
+"""A replica that reads the past again says what was so then: it raises nothing beside one that is up to date."""
+
+
+def _said(metric: str) -> str:
+    """A metric over the replicas that are heard."""
+    return f"max without ({_TARGET}) ({metric} and on ({_TARGET}) {HEARD.name})"
+
+
+_HAS_RESUMED: Final = f"max({metrics.RESUMED.scraped}) == 1"
+
+
+def _held(name: str, said: str) -> str:
+    """What stood when a monitor was last heard of, of that which it now says nothing of, or less.
 
     A monitor that goes on from its state says first what was known when that was written, which may be less.
     """
-    return f"(\n  {name} > {newest(metric)}\n  or\n  ({name} unless {newest(metric)})\n)\n  unless on () ({_IS_READY})"
+    return f"(\n  {name} > {said}\n  or\n  ({name} unless {said})\n)\n  unless on () ({_HAS_RESUMED})"
 
 
-def _latched(name: str, metric: str, stands: str) -> str:
-    """What stands now, or stood when a monitor that is ready last said anything of that label set."""
-    return f"{_held(name, metric)}\nor\n{newest(metric)} {stands}"
+def _latched(name: str, said: str, stands: str = "") -> str:
+    """What stands now, or stood when a monitor that is where it was last said anything of that label set."""
+    return f"{_held(name, said)}\nor\n{said}{stands}"
 
 
 def _level() -> Recording:
     name = f"signal:{metrics.SIGNAL_LEVEL.scraped}:latched"
     return Recording(
         name,
-        _latched(name, metrics.SIGNAL_LEVEL.scraped, "> 0"),
+        _latched(name, _said(metrics.SIGNAL_LEVEL.scraped), " > 0"),
         "The level of each label set that is not calm; it stands while the monitor is away.",
     )
 
@@ -79,8 +100,8 @@ LEVEL: Final = _level()
 def _beside_level(metric: str, help_: str) -> Recording:
     """What belongs to a level that stands, and stands as long."""
     name = f"signal:{metric}:latched"
-    held = f"({name} and {LEVEL.name} > {newest(metrics.SIGNAL_LEVEL.scraped)})"
-    return Recording(name, f"{held}\nor\n{newest(metric)}\nor\n({name} and {LEVEL.name})", help_)
+    held = f"({name} and {LEVEL.name} > {_said(metrics.SIGNAL_LEVEL.scraped)})"
+    return Recording(name, f"{held}\nor\n{_said(metric)}\nor\n({name} and {LEVEL.name})", help_)
 
 
 SINCE: Final = _beside_level(
@@ -91,17 +112,40 @@ CROSSED: Final = _beside_level(
 )
 
 
-def _regime() -> Recording:
-    name = f"regime:{metrics.REGIME.scraped}:latched"
-    any_regime = metrics.REGIME.scraped
+def _rank() -> Recording:
+    """Regimes as numbers, from 0, so that what is worse is more."""
+    ranks = [
+        f"{rank} * max({_said(selector(metrics.REGIME.scraped, {'regime': each}))} == 1)"
+        for rank, each in reversed(list(enumerate(REGIMES)))
+    ]
     return Recording(
-        name,
-        f"{newest(any_regime)} == 1\n"
-        f"or\n"
-        f"({name} unless on () {any_regime})\n"
-        f"  unless on () ({_IS_READY})",
+        f"market:{metrics.REGIME.scraped}:rank",
+        "\nor\n".join(ranks),
+        f"The regime that is said now: {', '.join(f'{rank} {each}' for rank, each in enumerate(REGIMES))}.",
+    )
+
+
+RANK: Final = _rank()
+
+
+def _rank_latched() -> Recording:
+    name = f"{RANK.name}_latched"
+    return Recording(name, _latched(name, RANK.name), "The same; it stands while the monitor is away.")
+
+
+RANK_LATCHED: Final = _rank_latched()
+
+
+def _regime() -> Recording:
+    regimes = [
+        f'label_replace({RANK_LATCHED.name} == bool {rank}, "regime", "{each}", "", "") == 1'
+        for rank, each in enumerate(REGIMES)
+    ]
+    return Recording(
+        f"regime:{metrics.REGIME.scraped}:latched",
+        "\nor\n".join(regimes),
         "1 for the regime that it is; it stands while the monitor is away.",
-    )  # fmt: skip
+    )
 
 
 REGIME: Final = _regime()
@@ -123,7 +167,7 @@ def _segment_blind() -> Recording:
     name = f"segment:{metrics.SEGMENT_BLIND.scraped}:latched"
     return Recording(
         name,
-        _latched(name, metrics.SEGMENT_BLIND.scraped, "== 1"),
+        _latched(name, _said(metrics.SEGMENT_BLIND.scraped), " == 1"),
         "1 for each segment that is blind; it stands while the monitor is away.",
     )
 
@@ -163,6 +207,20 @@ def _rejected() -> Recording:
 REJECTED: Final = _rejected()
 
 RECORDING: Final = {
-    each.name: each for each in (LEVEL, SINCE, CROSSED, REGIME, REGIME_SINCE, SEGMENT_BLIND, SYNTHETIC, LAG, REJECTED)
+    each.name: each
+    for each in (
+        HEARD,
+        LEVEL,
+        SINCE,
+        CROSSED,
+        RANK,
+        RANK_LATCHED,
+        REGIME,
+        REGIME_SINCE,
+        SEGMENT_BLIND,
+        SYNTHETIC,
+        LAG,
+        REJECTED,
+    )
 }
 """By name every recorded series, in the order of evaluation: each may read those above it, as of the same moment."""
