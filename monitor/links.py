@@ -8,7 +8,10 @@ from urllib.parse import urlencode
 
 from monitor.results import SEGMENTS
 
-BASE_URL: Final = "http://127.0.0.1:9464"
+METRICS_PORT: Final = 9464
+"""Where the monitor listens unless it is told otherwise."""
+MONITOR: Final = f"127.0.0.1:{METRICS_PORT}"
+BASE_URL: Final = f"http://{MONITOR}"
 """Where the monitor's own pages are, unless the settings say otherwise."""
 GRAFANA_URL: Final = "http://127.0.0.1:3000"
 

@@ -76,7 +76,9 @@ def generate(
     from monitor.generate.files import generated, stale, write_all
 
     settings = settings_of(config)
-    files = generated(Facts(tuple(settings.catalogue()), settings.links.links()))
+    files = generated(
+        Facts(tuple(settings.catalogue()), settings.links.links(), f"{settings.http.host}:{settings.http.metrics_port}")
+    )
     if check:
         old = stale(root, files)
         for name in old:

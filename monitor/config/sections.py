@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field, field_serializer, model_validator
 from monitor.calendar import UserDates
 from monitor.config.section import Section
 from monitor.history import HISTORIES
-from monitor.links import BASE_URL, GRAFANA_URL, Links
+from monitor.links import BASE_URL, GRAFANA_URL, METRICS_PORT, Links
 from monitor.log import LogFormat, LogLevel
 from monitor.signals.newissue.parameters import MOST_ISSUERS, MOST_NAMES, RECORD_CURVE
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
@@ -28,7 +28,7 @@ class HttpSettings(Section):
     """Where the monitor is looked at."""
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; loopback unless you mean it.")
-    metrics_port: int = Field(9464, ge=0, le=65535, description="Port of /metrics, /-/healthy and /-/ready.")
+    metrics_port: int = Field(METRICS_PORT, ge=0, le=65535, description="Port of /metrics, /-/healthy and /-/ready.")
 
 
 class LinksSettings(Section):

@@ -17,7 +17,7 @@ from monitor.generate.rules.market import levels_of
 from monitor.generate.rules.own import own_alerts
 from monitor.generate.rules.recording import LAG, RECORDING
 from monitor.generate.rules.server import server
-from monitor.links import Links
+from monitor.links import MONITOR, Links
 from monitor.signals import CATALOGUE
 from monitor.signals.model import Signal
 from monitor.signals.thresholds import Notify
@@ -144,7 +144,7 @@ class TestSeries:
             assert re.fullmatch(r"[a-z]+:[a-z_]+:[a-z0-9_]+", name)
 
     def test_the_job_stands_once(self) -> None:
-        assert [each["job_name"] for each in server()["scrape_configs"]] == [rules.JOB, "alertmanager"]
+        assert [each["job_name"] for each in server(MONITOR)["scrape_configs"]] == [rules.JOB, "alertmanager"]
         for rule in all_rules():
             for job in re.findall(r'job="([^"]*)"', str(rule)):
                 assert job == rules.JOB

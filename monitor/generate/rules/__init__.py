@@ -12,6 +12,7 @@ from monitor.generate.rules.market import market_rules
 from monitor.generate.rules.own import JOB, own_alerts, own_rules
 from monitor.generate.rules.recording import RECORDING
 from monitor.generate.rules.server import INTERVAL, server
+from monitor.links import METRICS_PORT
 from monitor.results import SEGMENTS
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ def files(facts: Facts) -> dict[str, str]:
             "The alerts on the monitor itself: whether what it says, or does not say, can be trusted.",
         ),
         "deploy/prometheus/prometheus.yml": as_yaml(
-            server(),
+            server(facts.monitor),
             "A Prometheus for one monitor and one Alertmanager on this host.",
             "Start it in this folder: prometheus --config.file=prometheus.yml",
         ),
         "deploy/prometheus/prometheus.compose.yml": as_yaml(
-            server("monitor:9464", "alertmanager:9093"),
+            server(f"monitor:{METRICS_PORT}", "alertmanager:9093"),
             "The same in the network of deploy/compose.yaml, where each has a name of its own.",
         ),
         **{f"{TESTS_FOLDER}/{name}_test.yml": _tests(stories) for name, stories in _stories(facts).items()},

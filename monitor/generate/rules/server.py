@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from monitor.generate.rules.own import JOB
-from monitor.links import BASE_URL
 
 INTERVAL: Final = "5s"
 """Of scrapes and evaluations: levels move by the second, and a page of 5 s ago is new enough for people."""
 ALERTMANAGER: Final = "127.0.0.1:9093"
-MONITOR_TARGET: Final = BASE_URL.partition("://")[2]
 
 
-def server(monitor: str = MONITOR_TARGET, alertmanager: str = ALERTMANAGER) -> dict[str, Any]:
+def server(monitor: str, alertmanager: str = ALERTMANAGER) -> dict[str, Any]:
     """The settings, for a monitor and an Alertmanager at these addresses."""
     targets = {JOB: monitor, "alertmanager": alertmanager}
     return {
