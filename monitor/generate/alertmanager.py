@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.generate.rules.layout import as_yaml
 from monitor.generate.rules.market import MARKET, STRESS_REGIME
 from monitor.generate.rules.own import CRITICAL, MONITOR, WARNING, own_alerts
+from monitor.generate.rules.sentences import MADE_UP_WORD
 from monitor.links import ON_CALL
 from monitor.markdown import MADE
 from monitor.results import SEGMENTS
@@ -25,6 +26,8 @@ TEMPLATES: Final = "market.tmpl"
 MOST_LINES: Final = 10
 """A page of more alerts counts the rest: nobody reads them on a telephone."""
 _AWAY: Final = ("MonitorDown", "MonitorAbsent")
+_NOT_SAID: Final = ("alertname", "signal", "severity", "segment", "notify")
+"""Labels that do not say which instrument or name it is."""
 _FOLDER: Final = "deploy/alertmanager"
 
 
@@ -95,11 +98,12 @@ def _routes() -> dict[str, Any]:
                 "receiver": PAGER,
                 "# One group for the whole market: all of these are critical, so a crisis is one page, whatever": None,
                 "# number of issues and names it has. Fifteen seconds gather what one tick brings; what joins is": None,
-                "# told every ten minutes at most, and what stands every four hours.": None,
+                "# told within five minutes, and what stands every four hours. A pager that adds to an incident": None,
+                "# which somebody has acknowledged, and then calls nobody, needs the segment in group_by, too.": None,
                 "matchers": pages,
                 "group_by": ["severity"],
                 "group_wait": "15s",
-                "group_interval": "10m",
+                "group_interval": "5m",
                 "repeat_interval": "4h",
             },
         ],
@@ -145,6 +149,7 @@ def _receivers() -> list[dict[str, Any]]:
 
 def page_text(facts: Facts) -> str:
     """Templates for receivers that send a text: `market.title` and `market.text`."""
+    not_said = " ".join(f'"{name}"' for name in _NOT_SAID)
     segments = " ".join(f'"{segment}"' for segment in (MARKET, *SEGMENTS, MONITOR))
     return f"""\
 {{{{/* {MADE}
@@ -152,16 +157,21 @@ A title in one line, and a text: how bad, the sentences of the alerts, the worst
 Templates cannot count, so they lengthen a text by a letter, and take its length. */}}}}
 
 {{{{ define "market.title" -}}}}
-{{{{- $critical := "" }}}}{{{{ $all := "" -}}}}
+{{{{- $critical := "" }}}}{{{{ $all := "" }}}}{{{{ $made_up := "" -}}}}
+{{{{- range .Alerts -}}}}
+  {{{{- if match "^{MADE_UP_WORD}" .Annotations.summary }}}}{{{{ $made_up = "{MADE_UP_WORD}" }}}}{{{{ end -}}}}
+{{{{- end -}}}}
+{{{{- $made_up -}}}}
 {{{{- range .Alerts.Firing }}}}{{{{ $all = printf "%sx" $all }}}}
   {{{{- if eq .Labels.severity "{CRITICAL}" }}}}{{{{ $critical = printf "%sx" $critical }}}}{{{{ end }}}}
 {{{{- end -}}}}
+{{{{- $told := .Alerts.Firing }}}}{{{{ if not $all }}}}{{{{ $told = .Alerts.Resolved }}}}{{{{ end -}}}}
 {{{{- if not $all }}}}Over: {{{{ template "market.alerts" (len .Alerts.Resolved) }}}} ended
 {{{{- else if $critical }}}}CRITICAL: {{{{ template "market.alerts" (len $critical) }}}}
 {{{{- else }}}}Warning: {{{{ template "market.alerts" (len $all) }}}}
 {{{{- end -}}}}
 {{{{- range $segment := stringSlice {segments} }}}}{{{{ $here := "" -}}}}
-  {{{{- range $.Alerts.Firing -}}}}
+  {{{{- range $told -}}}}
     {{{{- if eq .Labels.segment $segment }}}}{{{{ $here = printf "%sx" $here }}}}{{{{ end -}}}}
   {{{{- end -}}}}
   {{{{- if $here }}}}, {{{{ $segment }}}} {{{{ len $here }}}}{{{{ end -}}}}
@@ -190,8 +200,15 @@ Templates cannot count, so they lengthen a text by a letter, and take its length
 {{{{- end -}}}}
 {{{{- if $more }}}}
 and {{{{ len $more }}}} more{{{{ end }}}}
-{{{{- if .Alerts.Firing }}}}{{{{ if .Alerts.Resolved }}}}
-{{{{ len .Alerts.Resolved }}}} ended{{{{ end }}}}{{{{ end }}}}
+{{{{- $over := "" }}}}{{{{ $more = "" -}}}}
+{{{{- range .Alerts.Resolved -}}}}
+  {{{{- if lt (len $over) {MOST_LINES} }}}}{{{{ $over = printf "%sx" $over }}}}
+- over: {{{{ .Labels.alertname }}}}
+    {{{{- range (.Labels.Remove (stringSlice {not_said})).SortedPairs.Values }}}} {{{{ . }}}}{{{{ end }}}}
+  {{{{- else }}}}{{{{ $more = printf "%sx" $more }}}}{{{{ end -}}}}
+{{{{- end -}}}}
+{{{{- if $more }}}}
+and {{{{ len $more }}}} more that ended{{{{ end }}}}
 All that fires: {facts.links.board(ON_CALL)}
 {{{{ end }}}}
 """

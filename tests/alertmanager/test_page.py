@@ -47,7 +47,7 @@ def test_the_worst_come_first(tmp_path: Path) -> None:
         "- RepoTailBp 3.", "  http://m/runbooks/RepoTailBp http://g/d/x",
         "- RepoTailBp 1.", "  http://m/runbooks/RepoTailBp http://g/d/x",
         "- RepoTailBp 2.", "  http://m/runbooks/RepoTailBp http://g/d/x",
-        "1 ended",
+        "- over: RepoTailBp",
         f"All that fires: {Links().board(ON_CALL)}",
     ]  # fmt: skip
 
@@ -63,6 +63,24 @@ def test_titles(tmp_path: Path) -> None:
     assert rendered(tmp_path, "market.title", alert(1, severity="warning")) == "Warning: 1 alert, repo 1"
     assert rendered(tmp_path, "market.title", alert(1)) == "CRITICAL: 1 alert, repo 1"
     ended = (alert(1, status="resolved"), alert(2, status="resolved"))
-    assert rendered(tmp_path, "market.title", *ended) == "Over: 2 alerts ended"
+    assert rendered(tmp_path, "market.title", *ended) == "Over: 2 alerts ended, repo 2"
+    ended[1]["labels"] |= {"instrument": "GC-ON", "window": "30m", "signal": "repo_tail_bp", "notify": "on-call"}
     text = rendered(tmp_path, "market.text", *ended)
-    assert text.splitlines() == ["Over: 2 alerts ended", f"All that fires: {Links().board(ON_CALL)}"]
+    assert text.splitlines() == [
+        "Over: 2 alerts ended, repo 2", "- over: RepoTailBp", "- over: RepoTailBp GC-ON 30m",
+        f"All that fires: {Links().board(ON_CALL)}",
+    ]  # fmt: skip
+
+
+def test_of_many_that_ended_ten_are_named(tmp_path: Path) -> None:
+    ended = (alert(n, status="resolved") for n in range(200))
+    lines = rendered(tmp_path, "market.text", *ended).splitlines()
+    assert sum(line.startswith("- over: ") for line in lines) == 10
+    assert lines[-2] == "and 190 more that ended"
+
+
+def test_what_is_made_up_says_so_in_the_title(tmp_path: Path) -> None:
+    for status, expected in (("firing", "CRITICAL: 1 alert"), ("resolved", "Over: 1 alert ended")):
+        made_up = alert(1, status=status)
+        made_up["annotations"]["summary"] = "SYNTHETIC: Repo tail SOFR: 217 bp."
+        assert rendered(tmp_path, "market.title", made_up) == f"SYNTHETIC: {expected}, repo 1"

@@ -39,8 +39,8 @@ QUICKER: Final = {
 SOONER: Final = {
     "group_wait: 30s": "group_wait: 2s",
     "group_wait: 15s": "group_wait: 2s",
-    "group_interval: 10m": f"group_interval: {GROUP_SECONDS}s",
-    "group_interval: 5m": "group_interval: 2s",
+    "group_interval: 10m": "group_interval: 2s",
+    "group_interval: 5m": f"group_interval: {GROUP_SECONDS}s",
     "group_interval: 1m": "group_interval: 2s",
     "repeat_interval: 50s": "repeat_interval: 1s",
 }

@@ -14,16 +14,16 @@ from monitor.signals.thresholds import Notify
 from monitor.sinks import metrics
 
 if TYPE_CHECKING:
-    from monitor.signals.model import Signal
+    from collections.abc import Mapping
 
-VARIABLES: Final = ("instrument", "theme", "entity")
-"""The labels that are variables of the boards."""
+    from monitor.signals.model import Signal
 
 TIME_FORMAT: Final = "2006-01-02 15:04"
 """A minute, in Go's manner."""
 
 _IS_SYNTHETIC: Final = f'query "{SYNTHETIC.name} == 1"'
-MADE_UP: Final = f"{{{{ if {_IS_SYNTHETIC} }}}}SYNTHETIC: {{{{ end -}}}}"
+MADE_UP_WORD: Final = "SYNTHETIC: "
+MADE_UP: Final = f"{{{{ if {_IS_SYNTHETIC} }}}}{MADE_UP_WORD}{{{{ end -}}}}"
 """Before a sentence on what is made up."""
 MADE_UP_TEXT: Final = " SYNTHETIC: the events are made up, and no number here is of a real market."
 MADE_UP_AFTER: Final = f"{{{{ if {_IS_SYNTHETIC} }}}}{MADE_UP_TEXT}{{{{ end }}}}"
@@ -136,17 +136,21 @@ def score(signal: Signal) -> str:
     )
 
 
-def variables(labels: tuple[str, ...]) -> str:
+def variables(labels: tuple[str, ...], names: Mapping[str, str]) -> str:
     """The part of a board's address that sets its variables to the label set.
 
-    >>> variables(("instrument", "window"))
-    '{{ with $labels.instrument }}?var-instrument={{ urlquery . }}{{ end }}'
-    >>> variables(("window",))
+    Args:
+        labels: of the alert.
+        names: by label the board's variable.
+
+    >>> variables(("pair", "instrument"), {"instrument": "rate"})
+    '{{ with $labels.instrument }}?var-rate={{ urlquery . }}{{ end }}'
+    >>> variables(("pair",), {"instrument": "rate"})
     ''
     """
-    chosen = [label for label in VARIABLES if label in labels]
+    chosen = [label for label in names if label in labels]
     # Of several any may be lacking, so none of them can bring the question mark.
     mark, first = ("?", "&") if len(chosen) > 1 else ("", "?")
     return mark + "".join(
-        f"{{{{ with $labels.{label} }}}}{first}var-{label}={{{{ urlquery . }}}}{{{{ end }}}}" for label in chosen
+        f"{{{{ with $labels.{label} }}}}{first}var-{names[label]}={{{{ urlquery . }}}}{{{{ end }}}}" for label in chosen
     )
