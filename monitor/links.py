@@ -26,6 +26,14 @@ BOARD_OF_SEGMENT: Final = {
 """By segment, the uid of the board that shows its signals."""
 BOARDS: Final = (OVERVIEW, *dict.fromkeys(BOARD_OF_SEGMENT[segment] for segment in SEGMENTS), ON_CALL, PIPELINE)
 """The uids of all boards, in the order in which they are read: they never change, for links and bookmarks hold them."""
+VARIABLES: Final = {
+    BOARD_OF_SEGMENT["treasury"]: {"instrument": "issue", "tenor": "issue_tenor"},
+    BOARD_OF_SEGMENT["repo"]: {"window": "window", "instrument": "rate"},
+    BOARD_OF_SEGMENT["newissue"]: {"theme": "deal_theme", "issuer": "issuer"},
+    BOARD_OF_SEGMENT["cds"]: {"tenor": "cds_tenor", "entity": "entity", "theme": "basket"},
+}
+"""By board its variables, by the label that each chooses. One label means different things on different boards, and
+links between boards carry variables by name: so no two boards have one of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,8 @@ class Links:
     def board(self, uid: str, **variables: str) -> str:
         """The address of a board, its variables set.
 
-        >>> Links().board("msm-repo", instrument="SOFR")
-        'http://127.0.0.1:3000/d/msm-repo?var-instrument=SOFR'
+        >>> Links().board("msm-repo", rate="SOFR")
+        'http://127.0.0.1:3000/d/msm-repo?var-rate=SOFR'
         """
         chosen = urlencode({f"var-{name}": value for name, value in variables.items()})
         return f"{self.grafana_url}/d/{uid}" + (f"?{chosen}" if chosen else "")

@@ -14,8 +14,9 @@ _BETWEEN_SECONDS: Final = 2
 
 
 def tells_something(series: Iterable[dict[str, Any]]) -> bool:
-    """Whether any of the series has a number: a row that says that there is none has not."""
-    return any(each["value"][1] != "NaN" for each in series)
+    """Whether any of the series has a number: a row that says that there is none has not, or it is in no segment."""
+    is_nothing = {"nothing fires", "nothing is blind"}
+    return any(each["value"][1] != "NaN" and each["metric"].get("title") not in is_nothing for each in series)
 
 
 @dataclass

@@ -19,8 +19,8 @@ from monitor.generate.boards.layout import number_of
 from monitor.generate.boards.not_shown import NOT_SHOWN
 from monitor.generate.facts import Facts
 from monitor.generate.rules import RECORDING
+from monitor.links import BOARD_OF_SEGMENT, OVERVIEW
 from monitor.links import BOARDS as UIDS
-from monitor.links import OVERVIEW
 from monitor.signals import CATALOGUE
 from monitor.sinks.metrics import FAMILIES
 from tests.deploy.files import compose
@@ -37,7 +37,7 @@ from tests.grafana.reading import (
     panels_of,
     queries_of,
 )
-from tests.prometheus.tools import need, run
+from tests.prometheus.tools import alerts, need, run
 
 FILES: Final = boards.files(Facts())
 PROCESS: Final = {
@@ -121,8 +121,8 @@ class TestPlace:
         for panel in open_panels(overview):
             rows.setdefault(panel["gridPos"]["y"], []).append((panel["gridPos"]["h"], panel["gridPos"]["w"]))
         banner, *told = rows.values()
-        assert banner == [(1, 24)]
-        assert [{h for h, _ in row} for row in told] == [{4}, {9}, {7}, {9}]
+        assert banner == [(2, 24)], "of one unit its text would be cut"
+        assert [{h for h, _ in row} for row in told] == [{4}, {9}, {6}, {9}]
         assert [w for _, w in told[1]] == [16, 8]
         assert [w for _, w in told[3]] == [14, 10]
 
@@ -199,6 +199,29 @@ class TestManner:
                 assert used in known.get(variable.board, []), f"{variable.name} asks for {used}"
             known.setdefault(variable.board, []).append(variable.name)
 
+    def test_a_variable_of_two_boards_asks_for_one_thing(self) -> None:
+        asked: dict[str, set[tuple[str, str]]] = {}
+        for variable in VARIABLES:
+            asked.setdefault(variable.name, set()).add((variable.selector, variable.label))
+        assert {name: of for name, of in asked.items() if len(of) > 1} == {}, "links between boards carry its values"
+
+    def test_tenors_of_auctions_are_not_those_of_cds(self) -> None:
+        of_auctions = [query for query in QUERIES if "market_auction_" in query.expr]
+        assert of_auctions
+        assert not [query.place for query in of_auctions if "$cds_tenor" in query.expr]
+
+    def test_links_of_alerts_set_variables_of_their_board(self) -> None:
+        have = {(variable.board, variable.name) for variable in VARIABLES}
+        addresses = [rule["annotations"].get("dashboard_url", "") for rule in alerts()]
+        found = [
+            (uid, name)
+            for address in addresses
+            for uid in re.findall(r"/d/([\w-]+)", address)
+            for name in re.findall(r"var-(\w+)=", address)
+        ]
+        assert {uid for uid, _ in found} == set(BOARD_OF_SEGMENT.values())
+        assert set(found) <= have
+
     def test_every_variable_is_there_and_used(self) -> None:
         for board in BOARDS:
             have = {variable["name"] for variable in board["templating"]["list"]} - {"datasource"}
@@ -207,6 +230,43 @@ class TestManner:
             chained = {name for selector in of_board for name in re.findall(r"\$(\w+)", selector)}
             assert used <= have
             assert have <= used | chained
+
+
+class TestLevels:
+    """A colour that means a level is one that the monitor said."""
+
+    def test_no_value_is_coloured_by_what_is_not_its_level(self) -> None:
+        colours = {manner.WARNING, manner.CRITICAL}
+        of_ages_and_counts = {
+            "Coverage, alerts, age": "how many stand at the level", "Does alerting work?": "of the pipeline itself",
+        }  # fmt: skip
+        for board in BOARDS:
+            for panel in panels_of(board):
+                steps = [each for each in everything_in(panel["fieldConfig"]) if isinstance(each, dict)]
+                coloured = any("value" in step and step.get("color") in colours for step in steps if "text" not in step)
+                assert not coloured or panel["title"] in of_ages_and_counts, panel["title"]
+
+    def test_bars_are_marked_by_their_level(self) -> None:
+        for query in QUERIES:
+            if query.panel["type"] == "bargauge" and "market_signal_level" in query.expr:
+                assert "== 2" in query.expr
+                assert query.panel["fieldConfig"]["overrides"], query.place
+        marked = {query.title for query in QUERIES if query.panel["type"] == "bargauge" and '"◆ "' in query.expr}
+        assert {"Highest since", "Issuers' shares against insurers' limits"} <= marked
+
+    def test_numbers_are_of_now(self) -> None:
+        for board in BOARDS:
+            for panel in panels_of(board):
+                if panel["type"] in {"stat", "bargauge", "table"}:
+                    assert all(target["instant"] and not target.get("range") for target in panel["targets"])
+
+    def test_every_threshold_of_spreads_is_drawn_beside_what_it_judges(self) -> None:
+        spread = next(signal for signal in CATALOGUE if signal.name == "treasury_spread_32nds")
+        panels: dict[str, set[str]] = {}
+        for query in QUERIES:
+            for row in re.findall(r'signal="treasury_spread_32nds", row="(\w+)"', query.expr):
+                panels.setdefault(query.title, set()).add(row)
+        assert panels == {"Bid-ask spread, issues with thresholds": {row.id for row in spread.thresholds}}
 
 
 class TestQueries:

@@ -11,6 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.generate.boards.not_shown import NOT_SHOWN
+from monitor.generate.boards.queries import NOT_KNOWN
+from monitor.generate.rules import JOB
+from monitor.results import SEGMENTS
+from monitor.signals import CATALOGUE
 from monitor.sinks import metrics
 from tests.chain.parts import Monitor, Prometheus, of_monitor, until
 from tests.grafana.live import Answers, ask_until_told, choose
@@ -127,3 +131,44 @@ def test_what_the_monitor_exports_is_on_a_board_or_has_a_reason_not_to_be(live: 
     }
     assert exported
     assert exported - shown - of_shown - set(NOT_SHOWN) == set()
+
+
+def rows_of(live: Live, title: str) -> list[set[tuple[str, str]]]:
+    """The rows of a table by query, each what and where."""
+    boards_queries = [query for query in QUERIES if query.title == title]
+    return [
+        {(each["metric"].get("title", ""), each["metric"].get("where", "")) for each in rows}
+        for rows in (live.prometheus.query(query.filled()) for query in boards_queries)
+    ]
+
+
+def test_while_the_monitor_is_away_no_table_says_that_all_is_well(live: Live) -> None:
+    """The last one: it ends the monitor."""
+    tables = ("What fires", "Firing alerts")
+    before = rows_of(live, "What fires")[0]
+    titles = {signal.title for signal in CATALOGUE}
+    of_market = {row for row in before if row[0] in titles}
+    assert of_market, "the story ends in stress"
+    live.monitor.kill()
+    up = f'max(up{{job="{JOB}"}})'
+    until(lambda: live.prometheus.query(up)[0]["value"][1] == "0", "the monitor is away")
+    fires = lambda: "MonitorDown" in {each["labels"]["alertname"] for each in live.prometheus.firing()}  # noqa: E731
+    assert not fires(), "the moment before anybody is told is the one that matters"
+    for moment in ("at once", "when MonitorDown fires"):
+        for table in tables:
+            for rows in rows_of(live, table):
+                said = {title for title, _ in rows}
+                assert of_market <= rows, f"{table}, {moment}"
+                assert not said & {"nothing fires", NOT_KNOWN}, f"{table}, {moment}: nothing besides what fires"
+        for rows in rows_of(live, "What is blind, and since when"):
+            assert rows <= {(NOT_KNOWN, ""), *(("Blind when last heard of", each) for each in SEGMENTS)}, moment
+        counts = [
+            live.prometheus.query(query.filled())[0]["value"][1]
+            for query in QUERIES
+            if query.title == "Coverage, alerts, age" and query.ref in "BC"
+        ]
+        assert len(counts) == 2
+        assert "0" not in counts, f"{moment}: that there is none is not known"
+        assert counts != ["NaN", "NaN"], moment
+        until(fires, "MonitorDown fires", 90)
+    assert ("MonitorDown", "monitor") in rows_of(live, "What fires")[0]

@@ -16,6 +16,7 @@ from monitor.generate.boards import manner, panels
 from monitor.generate.boards.panels import About, Placed
 from monitor.generate.boards.queries import SAYS, either, info, named, said
 from monitor.generate.rules.recording import SYNTHETIC
+from monitor.links import VARIABLES
 from monitor.results import SEGMENTS, Level
 from monitor.sinks import metrics
 
@@ -56,11 +57,9 @@ def banner() -> Placed:
     placed = panels.numbers(
         about,
         [
-            said(synthetic, "unknown", "Data", instant=True),
-            said(aged, "The monitor does not answer", f"{{{{{SAYS}}}}}", instant=True),
-            said(manner.MOMENT.of(f"max({metrics.CLOCK.scraped})"), "unknown", "Event time, New York",
-                instant=True,
-            ),
+            said(synthetic, "unknown", "Data"),
+            said(aged, "The monitor does not answer", f"{{{{{SAYS}}}}}"),
+            said(manner.MOMENT.of(f"max({metrics.CLOCK.scraped})"), "unknown", "Event time, New York"),
         ],
         manner.LEVEL,
         24,
@@ -86,18 +85,20 @@ def _asking(name: str, label: str, asked: str) -> build.QueryVariable:
     return made.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
 
 
-def variable(name: str, label: str, signal: Signal, by: Sequence[str] = ()) -> build.QueryVariable:
+def variable(board: str, label: str, title: str, signal: Signal, after: Sequence[str] = ()) -> build.QueryVariable:
     """A label of a signal; only the values that go with the variables before it can be chosen.
 
     Args:
-        name: of the label, and of the variable.
-        label: for people.
+        board: its uid.
+        label: of the signal.
+        title: for people.
         signal: whose label it is.
-        by: the variables before it.
+        after: the labels whose variables come before it.
     """
-    matchers = ", ".join(f'{before}=~"${before}"' for before in by)
-    asked = f"label_values({signal.metric}{f'{{{matchers}}}' if matchers else ''}, {name})"
-    made = _asking(name, label, asked)
+    names = VARIABLES[board]
+    matchers = ", ".join(f'{before}=~"${names[before]}"' for before in after)
+    asked = f"label_values({signal.metric}{f'{{{matchers}}}' if matchers else ''}, {label})"
+    made = _asking(names[label], title, asked)
     made.multi(True).include_all(True).all_value(".*")
     return made.current(VariableOption(text=["All"], value=["$__all"]))
 
@@ -118,16 +119,21 @@ def _mark(
     )
 
 
+_LAPSE: Final = "10m"
+"""What was said last before a mark's interval began may be so old: a restart of the monitor turns nothing."""
+
+
 def _turned(metric: str, by: str, value: int) -> str:
-    """Where a metric has just come to a value. A restart of the monitor turns nothing."""
-    now, before = f"max by ({by}) ({metric})", f"max by ({by}) ({metric} offset $__interval)"
-    return f"({now} == {value}) and ({before} != {value})"
+    """Where a metric has come to a value since the moment before on the grid, however short it was there."""
+    was = f"max_over_time((max by ({by}) ({metric}) == bool {value})[$__interval:15s])"
+    before = f"max by ({by}) (last_over_time({metric}[{_LAPSE}] offset $__interval))"
+    return f"({was} == 1) and ({before} != {value})"
 
 
 def marks(segments: Iterable[str]) -> list[build.AnnotationQuery]:
     """Transitions of alerts and of blindness, the worst first; each kind can be turned off on the board."""
     of = "|".join(segments)
-    titles = info(f'segment=~"{of}", alert!=""', ("alert", "title", "segment"))
+    titles = info(f'segment=~"{of}", alert!=""', "alert", ("title", "segment"))
     blind = f'{metrics.SEGMENT_BLIND.scraped}{{segment=~"{of}"}}'
 
     def of_level(at: Level, colour: str, *, shown: bool = True) -> build.AnnotationQuery:

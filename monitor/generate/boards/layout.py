@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = 24
 MOST_OPEN: Final = 12
 TIME_ZONE: Final = "America/New_York"
-BANNER_HEIGHT: Final = 1
+BANNER_HEIGHT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

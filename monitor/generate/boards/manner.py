@@ -21,7 +21,7 @@ from monitor.results import BLIND as BLIND_WORD
 from monitor.results import REGIMES, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 # Of Okabe and Ito: safe for the colour-blind. Never green against red.
 WARNING: Final = "#E69F00"
@@ -38,6 +38,8 @@ COLOUR_OF_LEVEL: Final = {Level.WARNING: WARNING, Level.CRITICAL: CRITICAL}
 
 BLIND_STEP: Final = len(Level)
 """A level, and this besides while it is blind: so one number says both."""
+NOT_SEEN: Final = 2 * BLIND_STEP
+"""Stands for a level where nothing is said of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ def between(low: float | None, high: float | None, text: str, colour: str) -> Va
 
 _MARKS: Final = {Level.CALM: "", Level.WARNING: "▲ ", Level.CRITICAL: "◆ "}
 """A shape besides the colour."""
+MARKED: Final = {level: (_MARKS[level], colour) for level, colour in COLOUR_OF_LEVEL.items()}
+"""By level that is not calm its shape and its colour."""
 
 
 def level_words() -> list[ValueMapping]:
@@ -123,6 +127,7 @@ def level_words() -> list[ValueMapping]:
     texts[BLIND_STEP] = (f"▨ {BLIND_WORD}", BLIND)
     for level, colour in COLOUR_OF_LEVEL.items():
         texts[BLIND_STEP + level] = (f"▨ {BLIND_WORD}, {level.word} stands", colour)
+    texts[NOT_SEEN] = ("▨ not seen", BLIND)
     return [words(texts), unknown("▨ not known")]
 
 
@@ -153,8 +158,3 @@ def dashed(colour: str, width: int = 1) -> list[DynamicConfigValue]:
         color=fixed(colour), custom_lineStyle={"fill": "dash", "dash": [8, 6]}, custom_lineWidth=width,
         custom_fillOpacity=0, custom_stacking={"mode": "none", "group": "B"}, custom_showPoints="never",
     )  # fmt: skip
-
-
-def steps(*of: tuple[float | None, str]) -> Sequence[tuple[float | None, str]]:
-    """Colours by value, the first one for all below the second's."""
-    return of

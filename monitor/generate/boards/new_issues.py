@@ -8,14 +8,14 @@ from monitor.generate.boards import head, manner, of_signals, panels, tables
 from monitor.generate.boards.layout import Board, Row
 from monitor.generate.boards.panels import About, Column
 from monitor.generate.boards.queries import MOST_ROWS, Chosen, Query, legend_of, or_says, said
-from monitor.links import BOARD_OF_SEGMENT
+from monitor.links import BOARD_OF_SEGMENT, VARIABLES
 
 if TYPE_CHECKING:
     from monitor.generate.boards.of_signals import Catalogue
     from monitor.generate.boards.panels import Placed
 
 SEGMENT: Final = "newissue"
-_BY: Final = ("theme", "issuer")
+_BY: Final = VARIABLES[BOARD_OF_SEGMENT[SEGMENT]]
 _WEEK: Final = "5bd"
 _AI_AND_REST: Final = "~ai|rest"
 _YEAR: Final = "ytd"
@@ -23,17 +23,17 @@ _YEAR: Final = "ytd"
 
 def board(catalogue: Catalogue) -> Board:
     """Whether the market can take what is issued."""
-    of_week = Chosen((), {"window": _WEEK, "theme": "", "sector": ""})
+    of_week = Chosen(only={"window": _WEEK, "theme": "", "sector": ""})
     concession = of_signals.panel(
-        catalogue["newissue_concession_bp"], 8, Chosen((), {"window": _WEEK, "theme": _AI_AND_REST, "sector": ""}),
+        catalogue["newissue_concession_bp"], 8, Chosen(only={"window": _WEEK, "theme": _AI_AND_REST, "sector": ""}),
         tells="What new deals pay above their issuers' own curves, over 5 business days: of the theme ai, and of the "
         "rest. When the rest pays more, too, AI debt crowds it out.", prints=True,
     )  # fmt: skip
     gap = of_signals.panel(
-        catalogue["newissue_concession_gap_bp"], 5, Chosen((), {"window": _WEEK}), prints=True, both_signs=True
+        catalogue["newissue_concession_gap_bp"], 5, Chosen(only={"window": _WEEK}), prints=True, both_signs=True
     )
     share = of_signals.panel(
-        catalogue["newissue_share_ratio"], 6, Chosen((), {"theme": "ai"}), title="AI's share of supply", prints=True
+        catalogue["newissue_share_ratio"], 6, Chosen(only={"theme": "ai"}), title="AI's share of supply", prints=True
     )
     cover = of_signals.panel(catalogue["newissue_book_cover_ratio"], 6, of_week, unit=manner.TIMES, prints=True)
     break_ = of_signals.panel(catalogue["newissue_break_bp"], 6, of_week, prints=True)
@@ -45,15 +45,16 @@ def board(catalogue: Catalogue) -> Board:
         Row(8, (_deals(catalogue),)),
     )
     shown = [placed for row in rows for placed in row.panels]
+    uid = BOARD_OF_SEGMENT[SEGMENT]
     return Board(
-        BOARD_OF_SEGMENT[SEGMENT],
+        uid,
         "New issues and AI supply",
         "What borrowers pay for being let in, how much they bring, who they are, and whether deals are still done.",
         rows,
-        of_signals.more(catalogue.of(SEGMENT), shown, _BY),
+        of_signals.more(catalogue.of(SEGMENT), shown, {SEGMENT: _BY}),
         [
-            head.variable("theme", "Theme", catalogue["newissue_deal_size_busd"]),
-            head.variable("issuer", "Issuer", catalogue["newissue_deal_size_busd"], ["theme"]),
+            head.variable(uid, "theme", "Theme", catalogue["newissue_deal_size_busd"]),
+            head.variable(uid, "issuer", "Issuer", catalogue["newissue_deal_size_busd"], ["theme"]),
         ],
         head.marks([SEGMENT]),
         since="now-24h",
@@ -62,7 +63,7 @@ def board(catalogue: Catalogue) -> Board:
 
 def _supply(catalogue: Catalogue) -> Placed:
     supply, pace = catalogue["newissue_supply_busd"], catalogue["newissue_pace_ratio"]
-    selector = Chosen((), {"window": _YEAR, "theme": _AI_AND_REST, "purpose": ""}).of(supply)
+    selector = Chosen(only={"window": _YEAR, "theme": _AI_AND_REST, "purpose": ""}).of(supply)
     expr = manner.BILLION_USD.of(f"max by (theme) ({selector})")
     about = About(
         "supply", "Supply this year, and the pace to the record year",
@@ -110,21 +111,19 @@ def _pipeline(catalogue: Catalogue) -> Placed:
     pipeline = catalogue["newissue_pipeline_dv01_musd"]
     expr = manner.MILLION_USD.of(f"max({pipeline.metric})")
     query = said(expr, of_signals.NO_VALUE, pipeline.title)
-    return panels.numbers(of_signals.about(pipeline), [query], manner.MILLION_USD, 5, graph=True)
+    return panels.numbers(of_signals.about(pipeline), [query], manner.MILLION_USD, 5)
 
 
 def _issuers(catalogue: Catalogue) -> Placed:
     share = catalogue["newissue_issuer_share_ratio"]
     (row,) = share.thresholds
-    selector = Chosen(("issuer",), {"bucket": row.id}).of(share)
-    expr = f"sort_desc(topk(10, max by (issuer) ({selector})))"
     about = of_signals.about(
         share, title="Issuers' shares against insurers' limits",
         tells="Shares of 12 months' supply, all tenors. Insurers may hold so much of one name: past the limit the "
         "largest buyers are full.",
     )  # fmt: skip
-    query = said(expr, of_signals.NO_VALUE, legend_of("issuer"), instant=True)
-    return panels.ranked(about, [query], manner.TENTH_PERCENT, 12, steps=of_signals.ladder(row))
+    chosen = Chosen(_BY, {"bucket": row.id})
+    return of_signals.ranked(share, about, 12, "issuer", chosen=chosen, unit=manner.TENTH_PERCENT, most=10)
 
 
 def _deals(catalogue: Catalogue) -> Placed:

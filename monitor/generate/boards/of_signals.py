@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from monitor.generate.boards import manner, panels
 from monitor.generate.boards.layout import Fold, side_by_side
 from monitor.generate.boards.panels import About
-from monitor.generate.boards.queries import MOST_LINES, Chosen, Query, legend_of, said, threshold, worst
+from monitor.generate.boards.queries import MOST_LINES, Chosen, Query, either, legend_of, named, said, threshold, worst
 from monitor.generate.rules.recording import newest
+from monitor.sinks import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from monitor.generate.boards.manner import Unit
     from monitor.generate.boards.panels import Placed
@@ -61,7 +62,7 @@ def thresholds(
     for row in signal.thresholds:
         if rows is None or row.id in rows:
             drawn.setdefault((row.warning, row.critical, *row.overrides.items()), row)
-    suffix = {row.id: f", {row.applies_to}" if len(drawn) > 1 else "" for row in drawn.values()}
+    suffix = {row.id: f", {row.id.replace('_', ' ')}" if len(drawn) > 1 else "" for row in drawn.values()}
     made = [
         Query(unit.of(threshold(signal.name, each.id)), f"{{{{level}}}}{suffix[each.id]}") for each in drawn.values()
     ]
@@ -69,12 +70,6 @@ def thresholds(
         below = [Query(f"-1 * ({query.expr})", query.legend) for query in made]
         made += below
     return made
-
-
-def ladder(row: ThresholdRow) -> tuple[tuple[float | None, str], ...]:
-    """The colours of values that are judged by a row, as it is on a day without a flag."""
-    levels = ((row.warning, manner.WARNING), (row.critical, manner.CRITICAL))
-    return (None, manner.CALM), *((edge.enter, colour) for edge, colour in levels if edge is not None)
 
 
 def act_on(signal: Signal) -> str:
@@ -109,8 +104,37 @@ def panel(
     return panels.lines(about(signal, title=title, tells=tells), queries, unit, width, prints=prints)
 
 
-def more(signals: Iterable[Signal], shown: Iterable[Placed], by: Sequence[str]) -> tuple[Fold, ...]:
-    """A fold with a panel for every signal that no other panel of the board shows."""
+def ranked(
+    signal: Signal,
+    of: About,
+    width: int,
+    *by: str,
+    chosen: Chosen | None = None,
+    unit: Unit | None = None,
+    most: int = MOST_LINES,
+    none: str = NO_VALUE,
+) -> Placed:
+    """Bars of a signal, the greatest first; coloured, and marked, are those whose level the monitor says not calm."""
+    unit, labels = unit or manner.unit_of(signal.unit), ", ".join(by)
+    top = f"topk({most}, max by ({labels}) ({(chosen or Chosen()).of(signal)}))"
+    level = f'max by ({labels}) ({metrics.SIGNAL_LEVEL.scraped}{{signal="{signal.name}"}})'
+    marked = [named(f"({top} and {level} == {at:d})", "at", mark) for at, (mark, _) in manner.MARKED.items()]
+    bars = either(*marked, f"({top} unless {level} > 0)") if signal.thresholds else top
+    legend = ("{{at}}" if signal.thresholds else "") + legend_of(*by)
+    placed = panels.ranked(of, [said(f"sort_desc({unit.of(bars)})", none, legend)], unit, width)
+    for mark, colour in manner.MARKED.values():
+        panels.overridden(placed, f"/^{mark}/", color=manner.fixed(colour))
+    return placed
+
+
+def more(signals: Iterable[Signal], shown: Iterable[Placed], by: Mapping[str, Mapping[str, str]]) -> tuple[Fold, ...]:
+    """A fold with a panel for every signal that no other panel of the board shows.
+
+    Args:
+        signals: those of the board.
+        shown: its other panels.
+        by: by segment the variables that choose among its signals, by label.
+    """
     known = {signal.name for placed in shown for signal in placed.about.signals}
-    rest = [panel(signal, 8, Chosen(by)) for signal in signals if signal.name not in known]
+    rest = [panel(signal, 8, Chosen(by.get(signal.segment, {}))) for signal in signals if signal.name not in known]
     return (Fold("More signals", side_by_side(rest, 7)),) if rest else ()

@@ -7,11 +7,26 @@ from typing import TYPE_CHECKING, Final
 from monitor.generate.boards import head, manner, panels, tables
 from monitor.generate.boards.layout import Board, Row
 from monitor.generate.boards.panels import About, Column
-from monitor.generate.boards.queries import MOST_LINES, MOST_ROWS, Query, info, legend_of, no_row, rows, said
-from monitor.generate.rules.own import MONITOR
-from monitor.generate.rules.recording import newest
+from monitor.generate.boards.queries import (
+    MOST_LINES,
+    MOST_ROWS,
+    OTHER_ALERTS,
+    ROW,
+    WATCHDOG,
+    board_of,
+    either,
+    info,
+    known_row,
+    legend_of,
+    named,
+    rows,
+    said,
+    where,
+)
+from monitor.generate.rules.market import STRESS_REGIME
+from monitor.generate.rules.recording import SEGMENT_BLIND, newest
 from monitor.links import ON_CALL
-from monitor.results import SEGMENTS
+from monitor.results import SEGMENTS, Level
 from monitor.sinks import metrics
 
 if TYPE_CHECKING:
@@ -23,7 +38,6 @@ _HOURS: Final = 24
 ALERTMANAGER_SILENCES: Final = "alertmanager_silences"
 ALERTMANAGER_ALERTS: Final = "alertmanager_alerts"
 """Alertmanager's own, where Prometheus scrapes it."""
-_WATCHDOG: Final = 'ALERTS{alertname="Watchdog", alertstate="firing"}'
 _WATCHDOG_LATE: Final = 60
 
 
@@ -76,9 +90,8 @@ def _silenced() -> Placed:
             "A silence that you do not know: look in Alertmanager who made it, and when it ends.",
         ),
         [
-            said(f'max({ALERTMANAGER_SILENCES}{{state="active"}})', missing, "Active silences", instant=True),
-            said(f'max({ALERTMANAGER_ALERTS}{{state="suppressed"}})', missing, "Alerts not heard", instant=True
-            ),
+            said(f'max({ALERTMANAGER_SILENCES}{{state="active"}})', missing, "Active silences"),
+            said(f'max({ALERTMANAGER_ALERTS}{{state="suppressed"}})', missing, "Alerts not heard"),
         ],
         manner.COUNT, 5, mappings=[manner.unknown(missing)], steps=((None, manner.TEXT), (1, manner.INFORMATION)),
     )  # fmt: skip
@@ -90,16 +103,20 @@ def _blind(facts: Facts, catalogue: Catalogue) -> Placed:
     first = f"bottomk({MOST_ROWS}, {since})"
     level = f"{manner.BLIND_STEP} + ({newest(metrics.SIGNAL_LEVEL.scraped)} and {first})"
     state = f"({level})\nor\n({manner.BLIND_STEP} + 0 * {first})"
-    none = "nothing is blind"
+    # What was blind when the monitor was last heard of, as far as it is recorded.
+    stands = f"{SEGMENT_BLIND.name} unless on (segment) max by (segment) ({metrics.SEGMENT_BLIND.scraped}) == 1"
+    segments = board_of(where(named(stands, "title", "Blind when last heard of"), ["segment"]))
+    stood = f"max by ({', '.join(ROW)}) ({segments})"
     return panels.rows(
         About(
             "blind", "What is blind, and since when",
             "Signals whose input is lost, stale or repeated: their levels stay as they were until fresh data comes. "
-            "The longest first.",
+            "The longest first. While the monitor is away: the segments that were blind when it was last heard of.",
             "Blind is not calm. Many of one segment: its source is gone, see the board of the pipeline.",
         ),
         tables.as_rows(
-            no_row(rows(state, labels), none), no_row(rows(manner.MOMENT.of(first), labels), none)
+            known_row(either(rows(state, labels), f"{manner.BLIND_STEP} * {stood}"), "nothing is blind", Level.CALM),
+            known_row(either(rows(manner.MOMENT.of(first), labels), f"NaN * {stood}"), "nothing is blind"),
         ),
         [
             *tables.titles(),
@@ -113,7 +130,7 @@ def _blind(facts: Facts, catalogue: Catalogue) -> Placed:
 
 
 def _own() -> Placed:
-    age = f"time() - max(timestamp({_WATCHDOG}))"
+    age = f"time() - max(timestamp({WATCHDOG}))"
     ready = f"max({metrics.READY.scraped})"
     placed = panels.numbers(
         About(
@@ -124,11 +141,11 @@ def _own() -> Placed:
             "ready: levels are those of an earlier time.",
         ),
         [
-            said(age, "not heard of for 5 minutes", "Watchdog, age", instant=True),
-            said(ready, "the monitor does not answer", "Monitor", instant=True),
-            Query(
-                f'count(ALERTS{{alertstate="firing", segment="{MONITOR}", severity!="none"}}) or vector(0)',
-                "Alerts on the monitor", instant=True,
+            said(age, "not heard of for 5 minutes", "Watchdog, age"),
+            said(ready, "the monitor does not answer", "Monitor"),
+            said(
+                f'count(ALERTS{{{OTHER_ALERTS}, alertname!="{STRESS_REGIME}"}}) or 0 * count({WATCHDOG})',
+                "no rules are evaluated", "Alerts on the monitor",
             ),
         ],
         manner.COUNT, 10,
@@ -150,7 +167,7 @@ def _transitions() -> Placed:
     was_bad = (
         f"topk({MOST_LINES}, max by (alert) (max_over_time({metrics.ALERT_LEVEL.scraped}[{_HOURS}h] @ end())) > 0)"
     )
-    titles = info('alert!=""', ("alert", "title"))
+    titles = info('alert!=""', "alert", ("title",))
     expr = f"({level} and on (alert) {was_bad}) * on (alert) group_left (title) {titles}"
     return panels.states(
         About(

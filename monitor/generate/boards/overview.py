@@ -10,14 +10,14 @@ from monitor.generate.boards.panels import About, Column
 from monitor.generate.boards.queries import (
     SAYS,
     Query,
+    alerts_at,
     board_of,
     either,
     legend_of,
-    level_or_blind,
     named,
     regime,
     said,
-    share_of,
+    segments_levels,
 )
 from monitor.generate.rules.market import STRESS_REGIME
 from monitor.links import OVERVIEW
@@ -41,7 +41,7 @@ def board(facts: Facts, catalogue: Catalogue) -> Board:
         (
             Row(4, (_regime(facts), _index_now(), _change(), _trust())),
             Row(9, (_index(), _contributions())),
-            Row(7, (_scores(), _levels())),
+            Row(6, (_scores(), _levels())),
             Row(9, (_worst(facts, catalogue), _firing(facts, catalogue))),
         ),
         marks=[*head.marks(SEGMENTS), *head.regime_marks()],
@@ -65,7 +65,7 @@ def _regime(facts: Facts) -> Placed:
             "by the runbook of StressRegime.",
             links=((f"Runbook: {STRESS_REGIME}", facts.links.runbook(STRESS_REGIME)),),
         ),
-        [said(regime(), "unknown", "Regime", instant=True)],
+        [said(regime(), "unknown", "Regime")],
         manner.LEVEL, 4, mappings=manner.regime_words(),
     )  # fmt: skip
 
@@ -76,9 +76,9 @@ def _index_now() -> Placed:
             "index-now", "Stress index",
             "How bad it is, and how much of it at once, from 0 to 1: the segments' scores, weighted, and multiplied by "
             "how they move together. No segment alone can make a crisis.",
-            "Look at the line below for since when, and at the contributions for why.",
+            "Look at the line below for since when, and at the contributions for why. No number: the monitor is away.",
         ),
-        [said(_INDEX, "no value", "Stress index")], manner.INDEX, 4, graph=True,
+        [said(_INDEX, "no value", "Stress index")], manner.INDEX, 4,
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _change() -> Placed:
         signed = either(
             named(f"({change}) >= 0", SAYS, f"in {span}, up"), named(f"({change}) < 0", SAYS, f"in {span}, down")
         )
-        queries.append(said(signed, f"in {span}", f"{{{{{SAYS}}}}}", instant=True))
+        queries.append(said(signed, f"in {span}", f"{{{{{SAYS}}}}}"))
     placed = panels.numbers(
         About(
             "change", "Change of the index",
@@ -107,15 +107,16 @@ def _trust() -> Placed:
         About(
             "trust", "Coverage, alerts, age",
             "Coverage: the weight of the segments that are seen. Critical and warnings: how many alerts stand at that "
-            "level. Age: how old the newest event is by the monitor's clock.",
+            "level, those on the monitor itself too; they stand while it is away. Age: how old the newest event "
+            "is by the monitor's clock.",
             "With too little coverage no crisis is called: find what is blind on the on-call board. An age of minutes "
             "in a session means that input has stopped: open the board of the pipeline.",
         ),
         [
-            said(f"max({metrics.COVERAGE.scraped})", "no value", "Coverage", instant=True),
-            said(share_of(Level.CRITICAL), "no value", "◆ Critical", instant=True),
-            said(share_of(Level.WARNING), "no value", "▲ Warnings", instant=True),
-            said(age, "no value", "Newest event, age", instant=True),
+            said(f"max({metrics.COVERAGE.scraped})", "no value", "Coverage"),
+            said(alerts_at(Level.CRITICAL), "no value", "◆ Critical"),
+            said(alerts_at(Level.WARNING), "no value", "▲ Warnings"),
+            said(age, "no value", "Newest event, age"),
         ],
         manner.COUNT, 12,
     )  # fmt: skip
@@ -181,25 +182,26 @@ def _scores() -> Placed:
         About(
             "scores", "Where: the segments' scores",
             "How bad each segment is, from 0 to 1: half its worst headline, half their mean. 0.5 is a warning's, 0.9 a "
-            "critical level's. A segment that is not seen has no number.",
+            "critical level's. A segment that is not seen has no number, and a score has no colour: what level its "
+            "signals have is said beside.",
             "Open the board of the worst segment.",
         ),
         [said(_by_segment(metrics.SEGMENT_SCORE.scraped), "no value", legend_of("segment"))],
-        manner.INDEX, 13, graph=True, steps=tables.SCORE_STEPS,
+        manner.INDEX, 13,
     )  # fmt: skip
     return panels.linked(placed, *_OPEN)
 
 
 def _levels() -> Placed:
-    levels = level_or_blind(metrics.SEGMENT_LEVEL.scraped, metrics.SEGMENT_BLIND.scraped, "segment")
     placed = panels.states(
         About(
             "levels", "Where: the segments' levels, and blindness",
             "The highest level of each segment's signals over time. Blind is not calm: the input of a headline signal "
-            "is lost, stale or repeated, and the level that was known last stands.",
+            "is lost, stale or repeated, and the level that was known last stands. Not seen: there never was any, or "
+            "the monitor is away.",
             "A blind segment: open the on-call board, which says what is missing and since when.",
         ),
-        [said(board_of(levels), "no segment is seen", legend_of("segment"))],
+        [Query(board_of(segments_levels()), legend_of("segment"))],
         11, manner.level_words(),
     )  # fmt: skip
     return panels.linked(placed, *_OPEN)
@@ -218,7 +220,7 @@ def _worst(facts: Facts, catalogue: Catalogue) -> Placed:
             *tables.titles(),
             Column("Value", "Value #B", manner.Unit("none", 2), (tables.NO_NUMBER,), width=80),
             Column("Unit", "unit", width=60),
-            Column("Score", "Value #A", manner.INDEX, (tables.NO_NUMBER,), "gauge", tables.SCORE_STEPS, high=1),
+            Column("Score", "Value #A", manner.INDEX, (tables.NO_NUMBER,), "gauge", high=1),
             Column("Level", "Value #C", manner.LEVEL, tuple(manner.level_words()), "color-background", width=150),
             Column("Since (event time)", "Value #D", manner.MOMENT, (tables.NEVER, tables.NO_NUMBER), width=150),
             tables.runbook_column(facts),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
@@ -139,7 +139,7 @@ def _begun(builder: P, about: About, queries: Iterable[Query], unit: Unit) -> P:
     builder.title(about.title).description(about.description).datasource(source())
     builder.unit(unit.shown).decimals(unit.decimals).no_value("no value")
     for ref, query in zip(ascii_uppercase, queries, strict=False):
-        target = prometheus.Dataquery().ref_id(ref).expr(query.expr).datasource(source())
+        target = prometheus.Dataquery().ref_id(ref).expr(query.asked).datasource(source())
         if query.legend:
             target.legend_format(query.legend)
         if query.instant:
@@ -148,6 +148,10 @@ def _begun(builder: P, about: About, queries: Iterable[Query], unit: Unit) -> P:
             target.range()
         builder.with_target(target.format(PromQueryFormat.TABLE) if query.table else target)
     return builder
+
+
+def _of_now(queries: Iterable[Query]) -> list[Query]:
+    return [replace(query, instant=True) for query in queries]
 
 
 def _steps(of: Sequence[tuple[float | None, str]]) -> build.ThresholdsConfig:
@@ -224,27 +228,25 @@ def numbers(
     *,
     mappings: Sequence[ValueMapping] = (),
     steps: Sequence[tuple[float | None, str]] = ((None, manner.TEXT),),
-    graph: bool = False,
     filled: bool = False,
     size: int | None = None,
 ) -> Placed:
-    """Numbers, or words, to be read from two metres.
+    """Numbers, or words, to be read from two metres: of now, never the last before an outage.
 
     Args:
         about: the panel.
-        queries: one or a few series each.
+        queries: one or a few series each; only their newest value is asked for.
         unit: of all of them.
         width: in columns.
         mappings: what stands instead of a value.
         steps: colours by value.
-        graph: a small line behind each.
         filled: the colour fills the panel, and is not that of the text.
         size: of the text, in pixels; as large as fits unless it is given.
     """
-    panel = _begun(stat.Panel(), about, queries, unit)
+    panel = _begun(stat.Panel(), about, _of_now(queries), unit)
     panel.mappings([*mappings, manner.unknown("not known")]).thresholds(_steps(steps))
     panel.color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
-    panel.graph_mode(BigValueGraphMode.AREA if graph else BigValueGraphMode.NONE)
+    panel.graph_mode(BigValueGraphMode.NONE)
     panel.color_mode(BigValueColorMode.BACKGROUND_SOLID if filled else BigValueColorMode.VALUE)
     panel.text_mode(BigValueTextMode.AUTO).orientation(VizOrientation.AUTO).wide_layout(True)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
@@ -391,7 +393,7 @@ def ranked(
         steps: colours by value.
         high: where a bar is full, at the earliest where it is not given.
     """
-    panel = _begun(bargauge.Panel(), about, queries, unit)
+    panel = _begun(bargauge.Panel(), about, _of_now(queries), unit)
     panel.mappings([manner.unknown("not known")]).thresholds(_steps(steps)).min(0)
     panel.color_scheme(build.FieldColor().mode(FieldColorModeId.THRESHOLDS))
     panel.orientation(VizOrientation.HORIZONTAL).display_mode(BarGaugeDisplayMode.BASIC).show_unfilled(True)

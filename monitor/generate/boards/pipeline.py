@@ -238,10 +238,10 @@ def _trouble() -> Placed:
             "Its state cannot be written: the disk may be full. After a restart it would begin where it last could.",
         ),
         [
-            said(f"sum(up{_OF_JOB})", "no target", "Processes that answer", instant=True),
-            said(f"max({metrics.READY.scraped})", "no answer", "Ready", instant=True),
-            said(f"min({metrics.STATE_WRITABLE.scraped})", "keeps no state", "State", instant=True),
-            said(version, "unknown", f"Version {legend_of('version')}", instant=True),
+            said(f"sum(up{_OF_JOB})", "no target", "Processes that answer"),
+            said(f"max({metrics.READY.scraped})", "no answer", "Ready"),
+            said(f"min({metrics.STATE_WRITABLE.scraped})", "keeps no state", "State"),
+            said(version, "unknown", f"Version {legend_of('version')}"),
         ],
         manner.COUNT, 12,
     )  # fmt: skip

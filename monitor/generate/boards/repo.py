@@ -8,7 +8,7 @@ from monitor.generate.boards import head, manner, of_signals, panels
 from monitor.generate.boards.layout import Board, Row
 from monitor.generate.boards.panels import About
 from monitor.generate.boards.queries import Chosen, legend_of, named, said
-from monitor.links import BOARD_OF_SEGMENT
+from monitor.links import BOARD_OF_SEGMENT, VARIABLES
 from monitor.sinks import metrics
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SEGMENT: Final = "repo"
 BENCHMARK: Final = "SOFR"
 """Of the benchmarks the one that thresholds are for."""
-_BY: Final = ("instrument", "window")
+_BY: Final = VARIABLES[BOARD_OF_SEGMENT[SEGMENT]]
 _CHOSEN: Final = Chosen(_BY)
 _ON_RRP, _IORB = "ON_RRP", "IORB"
 _FLAG_COLOUR: Final = manner.INFORMATION
@@ -36,16 +36,17 @@ def board(catalogue: Catalogue) -> Board:
         Row(7, (_specialness(catalogue), _volume(catalogue), _flags())),
     )
     shown = [placed for row in rows for placed in row.panels]
+    uid = BOARD_OF_SEGMENT[SEGMENT]
     return Board(
-        BOARD_OF_SEGMENT[SEGMENT],
+        uid,
         "Repo funding",
         "What cash costs overnight against what the Federal Reserve pays for it, and how much dearer it is for the "
         "last borrower: the tail leads the median.",
         rows,
-        of_signals.more(catalogue.of(SEGMENT), shown, _BY),
+        of_signals.more(catalogue.of(SEGMENT), shown, {SEGMENT: _BY}),
         [
-            head.variable("window", "Window", catalogue["repo_spread_bp"]),
-            head.variable("instrument", "Rate", catalogue["repo_spread_bp"], ["window"]),
+            head.variable(uid, "window", "Window", catalogue["repo_spread_bp"]),
+            head.variable(uid, "instrument", "Rate", catalogue["repo_spread_bp"], ["window"]),
             head.benchmark_variable(catalogue["repo_spread_bp"], BENCHMARK),
         ],
         [*head.marks([SEGMENT]), *head.flag_regions()],
@@ -94,10 +95,9 @@ def _band(catalogue: Catalogue) -> Placed:
 
 def _specialness(catalogue: Catalogue) -> Placed:
     special = catalogue["repo_specialness_bp"]
-    expr = f"sort_desc(topk(12, max by (collateral) ({special.metric})))"
-    query = said(expr, "no special collateral", legend_of("collateral"), instant=True)
-    (row,) = special.thresholds
-    return panels.ranked(of_signals.about(special), [query], manner.BP, 7, steps=of_signals.ladder(row))
+    return of_signals.ranked(
+        special, of_signals.about(special), 7, "collateral", unit=manner.BP, none="no special collateral"
+    )
 
 
 def _volume(catalogue: Catalogue) -> Placed:
@@ -113,7 +113,7 @@ def _flags() -> Placed:
             "flags", "Calendar flags of the value date",
             "Y, Q, M: the first or last business day of a year, quarter or month; C: the 15th or the business day "
             "after it; E: within an announcement of the settings. On such days other thresholds hold.",
-            "A spike on a flagged day is expected: compare it with the same day of other months before you escalate.",
+            "The thresholds of the day already allow for its flags: what alarms in spite of them is not the calendar.",
         ),
         [said(flags, "no calendar yet", legend_of("what"))],
         8, [manner.words({0: ("no", manner.CALM_AREA), 1: ("yes", _FLAG_COLOUR)}), manner.unknown("not known")],

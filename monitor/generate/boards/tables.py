@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from monitor.generate.boards import manner
 from monitor.generate.boards.panels import Column
-from monitor.generate.boards.queries import MOST_ROWS, Query, either, no_row, rows, values_of
+from monitor.generate.boards.queries import (
+    MOST_ROWS,
+    OTHER_ALERTS,
+    Query,
+    board_of,
+    either,
+    known_row,
+    no_row,
+    rows,
+    values_of,
+    where,
+)
 from monitor.generate.rules.market import MARKET
 from monitor.generate.rules.own import MONITOR
 from monitor.generate.rules.recording import CROSSED, LEVEL, SINCE, newest
@@ -21,8 +33,6 @@ if TYPE_CHECKING:
     from monitor.signals.model import Signal
 
 TO_BOARD: Final = ("Open the board", "/d/${__data.fields.board}?${__url_time_range}&${datasource:queryparam}")
-SCORE_STEPS: Final = ((None, manner.CALM), (0.5, manner.WARNING), (0.9, manner.CRITICAL))
-"""A score is 0.5 at warning and 0.9 at critical, whatever the signal."""
 NEVER: Final = manner.words({0: ("calm", manner.TEXT)})
 NO_NUMBER: Final = manner.unknown("-")
 
@@ -82,24 +92,27 @@ def firing(signals: Sequence[Signal]) -> list[Query]:
     """
     labels = own_labels(signals)
     alerting = [signal for signal in signals if signal.thresholds]
-    of_monitor = f'alertname!="Watchdog", segment=~"{MARKET}|{MONITOR}"'
-    fires = f'ALERTS{{alertstate="firing", {of_monitor}}}'
-    critical = f'ALERTS{{alertstate="firing", {of_monitor}, severity="{Level.CRITICAL.word}"}}'
+    fires = f"ALERTS{{{OTHER_ALERTS}}}"
+    critical = f'ALERTS{{{OTHER_ALERTS}, severity="{Level.CRITICAL.word}"}}'
     own_level = either(f"{Level.CRITICAL:d} * {critical}", f"{Level.WARNING:d} * {fires}")
-    began = f"ALERTS_FOR_STATE{{{of_monitor}}} and ignoring (alertstate) {fires}"
-    none = "nothing fires"
+    began = f"ALERTS_FOR_STATE and ignoring (alertstate) {fires}"
     bad = f"topk({MOST_ROWS}, {LEVEL.name})"
-    return as_rows(
-        no_row(either(rows(bad, labels), _own(own_level)), none),
-        no_row(either(rows(manner.MOMENT.of(f"{SINCE.name} and {bad}"), labels), _own(manner.MOMENT.of(began))), none),
-        no_row(either(rows(f"({values_of(alerting)}) and {bad}", labels), _own(f"NaN * {fires}")), none),
-        no_row(either(rows(f"{CROSSED.name} and {bad}", labels), _own(f"NaN * {fires}")), none),
-    )
+    beside = (manner.MOMENT.of(SINCE.name), values_of(alerting), CROSSED.name)
+    # Each has the same rows, so that one without, say, a value is one row still.
+    signals_rows = [bad, *(f"(({each}) and {bad})\nor\nNaN * {bad}" for each in beside)]
+    own_rows = [own_level, either(manner.MOMENT.of(began), f"NaN * {fires}"), *[f"NaN * {fires}"] * 2]
+    return as_rows(*(
+        known_row(either(rows(of_signals, labels), _own(of_own)), "nothing fires", value)
+        for of_signals, of_own, value in zip(
+            signals_rows, own_rows, (Level.CALM, math.nan, math.nan, math.nan), strict=True
+        )
+    ))  # fmt: skip
 
 
 def _own(expr: str) -> str:
     """Alerts that are of no signal, as rows of the same columns."""
-    joined = f'label_join({expr}, "where", " ", "source", "stream", "topic", "sink", "instance")'
+    joined = where(expr, ("segment", "source", "stream", "topic", "sink", "instance"))
+    joined = board_of(joined)
     for label, value, of, pattern in (
         ("title", "$1", "alertname", "(.*)"),
         ("alert", "$1", "alertname", "(.*)"),

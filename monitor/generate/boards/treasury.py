@@ -9,7 +9,7 @@ from monitor.generate.boards.layout import Board, Row
 from monitor.generate.boards.panels import About
 from monitor.generate.boards.queries import Chosen, Query, legend_of, named, or_says, over_range, said, worst
 from monitor.generate.rules.recording import newest
-from monitor.links import BOARD_OF_SEGMENT
+from monitor.links import BOARD_OF_SEGMENT, VARIABLES
 from monitor.sinks import metrics
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.generate.boards.panels import Placed
 
 SEGMENT: Final = "treasury"
-_BY: Final = ("instrument", "tenor")
+_BY: Final = VARIABLES[BOARD_OF_SEGMENT[SEGMENT]]
 _CHOSEN: Final = Chosen(_BY)
 _DEPTH_AND_EXCESS: Final = ("treasury_depth_drop_ratio", "treasury_off_the_run_excess_32nds")
 _ZSCORE_FULL: Final = 8.0
@@ -32,23 +32,25 @@ def board(catalogue: Catalogue) -> Board:
 
     rows = (
         Row(8, (panel("treasury_two_sided_ratio", 6), _spread(catalogue), _off_the_run(catalogue))),
-        Row(8, (_zscores(catalogue), *(panel(name, 6) for name in _DEPTH_AND_EXCESS))),
+        Row(7, (_zscores(catalogue), *(panel(name, 6) for name in _DEPTH_AND_EXCESS))),
         Row(7, (panel("treasury_dispersion_32nds", 8), _scatter(catalogue), panel("treasury_price_impact_32nds", 8))),
         Row(6, (panel("treasury_curve_noise_bp", 8), _slope(catalogue))),
     )
     shown = [placed for row in rows for placed in row.panels]
     # Drawn in a scatter at one moment, and over time below.
     shown = [placed for placed in shown if placed.about.key != "scatter"]
+    uid = BOARD_OF_SEGMENT[SEGMENT]
     return Board(
-        BOARD_OF_SEGMENT[SEGMENT],
+        uid,
         "Treasury liquidity",
         "Who still quotes, how wide, how deep, and what a trade moves. Dealers leave before they widen, and the "
         "off-the-runs break first: read from left to right.",
         rows,
-        of_signals.more(catalogue.of(SEGMENT), shown, _BY),
+        of_signals.more(catalogue.of(SEGMENT), shown, {SEGMENT: _BY}),
         [
-            head.variable("instrument", "Issue", catalogue["treasury_spread_32nds"]),
-            head.variable("tenor", "Tenor", catalogue["treasury_off_the_run_excess_32nds"]),
+            head.variable(uid, "instrument", "Issue", catalogue["treasury_spread_32nds"]),
+            # No series has both an issue and a tenor, so neither limits the other.
+            head.variable(uid, "tenor", "Tenor of the excess", catalogue["treasury_off_the_run_excess_32nds"]),
         ],
         head.marks([SEGMENT]),
     )
@@ -56,22 +58,20 @@ def board(catalogue: Catalogue) -> Board:
 
 def _spread(catalogue: Catalogue) -> Placed:
     spread = catalogue["treasury_spread_32nds"]
-    level = f'{metrics.SIGNAL_LEVEL.scraped}{{signal="{spread.name}"}}'
-    selector = _CHOSEN.of(spread)
-    with_level = f"and on (instrument) {level}"
-    judged = f"({newest(selector)} {with_level}) and topk(10, {over_range(selector)} {with_level})"
-    on_the_run = [row.id for row in spread.thresholds if row.id.startswith("on_the_run")]
+    (variable,) = (_BY[label] for label in spread.labels)
+    score = f'{metrics.SIGNAL_SCORE.scraped}{{signal="{spread.name}", instrument=~"${variable}"}}'
+    judged = f"{newest(_CHOSEN.of(spread))} and on (instrument) topk(10, {over_range(score)})"
     return panels.lines(
         About(
             "spread-on-the-run", "Bid-ask spread, issues with thresholds",
-            "The issues on the run, by tenor, and those of 20 and 30 years off it: what their spread is judged by is "
-            "drawn dashed, a line a tenor.",
+            "The issues on the run, and those of 20 and 30 years off it, the ten that are worst by their own "
+            "thresholds. These are drawn dashed, a pair for each kind of issue: an issue is judged by its own pair.",
             "One tenor alone: look at its auction and its repo. All of them: dealers have no room, open the runbook.",
             (spread,),
         ),
         [
             said(judged, of_signals.NO_VALUE, legend_of("instrument")),
-            *of_signals.thresholds(spread, on_the_run),
+            *of_signals.thresholds(spread),
         ],
         manner.THIRTY_SECONDS, 10,
     )  # fmt: skip
@@ -84,18 +84,15 @@ def _off_the_run(catalogue: Catalogue) -> Placed:
     quantiles = {"the widest": 1, "a tenth is wider": 0.9, "the middle one": 0.5}
     return panels.lines(
         About(
-            "spread-off-the-run", "Bid-ask spread, issues off the run",
-            "The other issues together: the middle one, the tenth that is widest, and the widest. They are judged by "
-            "their z-scores.",
+            "spread-off-the-run", "Bid-ask spread, other issues",
+            "All issues without thresholds of their own together: the middle one, the tenth that is widest, and the "
+            "widest. They are judged by their z-scores.",
             "When these widen and those on the run do not, it is March 2020's order of events: look at the excess.",
             (spread,),
         ),
         [
-            *(
-                said(named(f"quantile({q}, {rest})", "of", name), of_signals.NO_VALUE, legend_of("of"))
-                for name, q in quantiles.items()
-            ),
-            *of_signals.thresholds(spread, ["off_the_run_30y"]),
+            said(named(f"quantile({q}, {rest})", "of", name), of_signals.NO_VALUE, legend_of("of"))
+            for name, q in quantiles.items()
         ],
         manner.THIRTY_SECONDS, 8,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from monitor.alerts.sentence import quantity
 from monitor.generate.rules.cases import Fires, Phase, Story, selector, utc
 from monitor.generate.rules.market import STRESS_REGIME, levels_of
-from monitor.generate.rules.sentences import MADE_UP_AFTER, MADE_UP_TEXT, VARIABLES, description
-from monitor.links import BOARD_OF_SEGMENT, OVERVIEW
+from monitor.generate.rules.sentences import MADE_UP_AFTER, MADE_UP_TEXT, description
+from monitor.links import BOARD_OF_SEGMENT, OVERVIEW, VARIABLES
 from monitor.results import REGIMES, SEGMENTS, Level
 from monitor.signals.thresholds import Notify
 from monitor.sinks import metrics
@@ -219,7 +219,8 @@ def _fires(
     said = instead or quantity(state.value or 0.0, signal.unit)
     where = f"{signal.title} {', '.join(labels.values())}".strip()
     notify = signal.notify or Notify.NONE
-    variables = {name: value for name, value in labels.items() if name in VARIABLES}
+    uid = BOARD_OF_SEGMENT[signal.segment]
+    variables = {name: labels[label] for label, name in VARIABLES[uid].items() if label in labels}
     return Fires(
         {
             "signal": signal.name, **labels, "severity": level.word, "segment": signal.segment, "notify": str(notify),
@@ -231,7 +232,7 @@ def _fires(
                 MADE_UP_AFTER, MADE_UP_TEXT if synthetic else ""
             ),
             "runbook_url": facts.links.runbook(signal.alert),
-            "dashboard_url": facts.links.board(BOARD_OF_SEGMENT[signal.segment], **variables),
+            "dashboard_url": facts.links.board(uid, **variables),
             "score": "unknown" if instead or state.score is None else f"{state.score:.2f}",
         },
     )  # fmt: skip

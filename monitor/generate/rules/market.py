@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.generate.rules import sentences
 from monitor.generate.rules.recording import LEVEL, REGIME, REGIME_SINCE
-from monitor.links import BOARD_OF_SEGMENT, OVERVIEW
+from monitor.links import BOARD_OF_SEGMENT, OVERVIEW, VARIABLES
 from monitor.results import REGIMES, Level
 from monitor.signals.thresholds import Notify
 from monitor.sinks import metrics
@@ -46,7 +46,8 @@ def market_rules(facts: Facts) -> list[dict[str, Any]]:
 
 def _of_signal(signal: Signal, links: Links) -> Iterator[dict[str, Any]]:
     notify = signal.notify or Notify.NONE  # of rows that differ the loudest: a rule cannot tell a label set's row
-    board = links.board(BOARD_OF_SEGMENT[signal.segment])
+    uid = BOARD_OF_SEGMENT[signal.segment]
+    board = links.board(uid) + sentences.variables(signal.labels, VARIABLES[uid])
     for level in levels_of(signal):
         compared = f"== {level:d}" if level is Level.CRITICAL else f">= {level:d}"
         yield {
@@ -59,7 +60,7 @@ def _of_signal(signal: Signal, links: Links) -> Iterator[dict[str, Any]]:
                 "summary": sentences.summary(signal, level),
                 "description": sentences.description(signal, level, notify),
                 "runbook_url": links.runbook(signal.alert),
-                "dashboard_url": board + sentences.variables(signal.labels),
+                "dashboard_url": board,
                 "score": sentences.score(signal),
             },
         }

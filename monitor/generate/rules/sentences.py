@@ -144,13 +144,15 @@ def variables(labels: tuple[str, ...], names: Mapping[str, str]) -> str:
         names: by label the board's variable.
 
     >>> variables(("pair", "instrument"), {"instrument": "rate"})
-    '{{ with $labels.instrument }}?var-rate={{ urlquery . }}{{ end }}'
+    '{{ $mark := "?" }}{{ with $labels.instrument }}{{ $mark }}var-rate={{ urlquery . }}{{ $mark = "&" }}{{ end }}'
     >>> variables(("pair",), {"instrument": "rate"})
     ''
     """
-    chosen = [label for label in names if label in labels]
-    # Of several any may be lacking, so none of them can bring the question mark.
-    mark, first = ("?", "&") if len(chosen) > 1 else ("", "?")
-    return mark + "".join(
-        f"{{{{ with $labels.{label} }}}}{first}var-{names[label]}={{{{ urlquery . }}}}{{{{ end }}}}" for label in chosen
-    )
+    # Any of several may be lacking, so whichever comes first brings the question mark.
+    chosen = [
+        f"{{{{ with $labels.{label} }}}}{{{{ $mark }}}}var-{name}={{{{ urlquery . }}}}"
+        '{{ $mark = "&" }}{{ end }}'
+        for label, name in names.items()
+        if label in labels
+    ]
+    return "".join(['{{ $mark := "?" }}', *chosen]) if chosen else ""
