@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WEBHOOKS: Final = "http://127.0.0.1:9095"
 """Where the examples send to."""
-PAGER, DESK, DEAD_MANS_SWITCH, NOBODY = "pager", "desk", "dead-mans-switch", "nobody"
+PAGER, DESK, OPERATORS, DEAD_MANS_SWITCH, NOBODY = "pager", "desk", "operators", "dead-mans-switch", "nobody"
 """The receivers."""
 
 TEMPLATES: Final = "market.tmpl"
@@ -95,6 +95,15 @@ def _routes() -> dict[str, Any]:
                 "repeat_interval": "1h",
             },
             {
+                "receiver": OPERATORS,
+                "# What is wrong with the monitor and wakes nobody: for those who run it.": None,
+                "matchers": [_is("segment", MONITOR)],
+                "group_by": ["segment"],
+                "group_wait": "30s",
+                "group_interval": "10m",
+                "repeat_interval": "12h",
+            },
+            {
                 "receiver": PAGER,
                 "# One group for the whole market: all of these are critical, so a crisis is one page, whatever": None,
                 "# number of issues and names it has. Fifteen seconds gather what one tick brings; what joins is": None,
@@ -142,6 +151,7 @@ def _receivers() -> list[dict[str, Any]]:
     return [
         webhook(PAGER, tells_end=True),
         webhook(DESK, tells_end=True),
+        webhook(OPERATORS, tells_end=True),
         webhook(DEAD_MANS_SWITCH, tells_end=False),
         {"name": NOBODY},
     ]

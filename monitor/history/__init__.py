@@ -52,7 +52,7 @@ HISTORIES: Final[dict[str, History]] = {
         ),
         History(
             name="treasury-2019-2020",
-            title="FedInvest end-of-day quotes of four Treasuries: August to October 2019, February to May 2020",
+            title="FedInvest's indicative quotes of four Treasuries: August to October 2019, February to May 2020",
             first=date(2019, 8, 15),
             last=date(2020, 5, 5),
             highlight=(date(2020, 3, 2), date(2020, 4, 10)),

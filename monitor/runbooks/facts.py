@@ -112,8 +112,18 @@ def facts_of_own(own: Mapping[str, Any]) -> list[str]:
     for rule in own["rules"]:
         after = "at once" if rule["wait"] == "0s" else f"after {rule['wait']}"
         rows.append(f"**{rule['severity'].capitalize()}**, {after}:\n\n```promql\n{rule['expr']}\n```")
-    told = _TOLD.get(own["notify"], own["notify"])
+    told = "; ".join(dict.fromkeys(_told_by(rule["severity"], own["notify"]) for rule in own["rules"]))
     return ["\n\n".join([f"## When it fires\n\nTold: {told}.", *rows])]
+
+
+def _told_by(severity: str, notify: str) -> str:
+    """Who hears of a rule of the monitor's own; `monitor.generate.alertmanager` has the routes."""
+    if severity != "none" and notify == "none":
+        return _TOLD[notify]
+    return {
+        "critical": "critical: on-call, by the pager",
+        "warning": "warning: who runs the monitor; of a segment that is blind, its desk",
+    }.get(severity, "the dead man's switch, every minute; nobody reads it")
 
 
 def generic_signal(signal: Mapping[str, Any], others: Sequence[str], board: str | None) -> Text:

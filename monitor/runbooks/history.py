@@ -27,6 +27,17 @@ _HOW_TO_READ: Final = (
     "From the carried history, replayed: values by value date, levels by the default thresholds. What is blind, "
     "as on a day that repeats an earlier one, has no value and keeps its level."
 )
+_FEDINVEST: Final = (
+    "They come of FedInvest's quotes: indicative, one a day, of an hour that it does not state, and not those of "
+    "dealers among each other. The monitor has them at 15:30 New York."
+)
+_ONE_PAIR: Final = (
+    "One pair is carried, and no tenor's whole list: 912810SH2, a 30-year off the run, less 912810SL3, on the run."
+)
+_OF_SEGMENT: Final = {"treasury": [_FEDINVEST]}
+_OF_SIGNAL: Final = {"treasury_off_the_run_excess_32nds": [_ONE_PAIR]}
+"""What has to be known of the carried data."""
+
 FILE: Final = Path(__file__).with_name("figures.json")
 """The figures that the package carries."""
 
@@ -54,7 +65,7 @@ def _none_is_carried(signal: Mapping[str, Any]) -> str:
 
 def _carried(signal: Mapping[str, Any], found: Mapping[str, Any], place: Place) -> str:
     unit, sets = signal["unit"], found["sets"]
-    parts = [_HOW_TO_READ]
+    parts = [_HOW_TO_READ, *_OF_SEGMENT.get(signal["segment"], ()), *_OF_SIGNAL.get(signal["name"], ())]
     for name, (first, last) in figures()["windows"].items():
         those = [each for each in sets if each["days"][name]]
         if not those:

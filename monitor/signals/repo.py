@@ -280,8 +280,10 @@ def signals(parameters: RepoParameters = RepoParameters()) -> tuple[Signal, ...]
                     "collateral",
                     pl.lit(value=True),
                     "every collateral",
-                    "Specialness is bounded by the fails charge of 300 bp less GC; 150 bp says that an issue "
-                    "cannot be had. By judgement, no history is carried.",
+                    "A special rate goes as far below zero as the fails charge (TMPG: 3 % less the Fed's target rate, "
+                    "at least 1 %), so specialness is at most GC and that charge: about 300 bp with rates near zero, "
+                    "more with higher ones. 150 bp says that an issue is hardly to be had. By judgement, no history is "
+                    "carried.",
                     calm=10,
                     warning=Edge(50, 30),
                     critical=Edge(150, 100),

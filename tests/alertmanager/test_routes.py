@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.generate.alertmanager import DEAD_MANS_SWITCH, DESK, NOBODY, PAGER, settings
+from monitor.generate.alertmanager import DEAD_MANS_SWITCH, DESK, NOBODY, OPERATORS, PAGER, settings
 from monitor.generate.facts import Facts
 from monitor.generate.rules.own import own_alerts
 from monitor.signals import CATALOGUE
@@ -24,6 +24,8 @@ BY_HAND = [
     ({"alertname": "RepoDispersionBp", "severity": "critical", "segment": "repo", "notify": "none"}, NOBODY),
     ({"alertname": "StressRegime", "severity": "critical", "segment": "market", "notify": "on-call"}, PAGER),
     ({"alertname": "MonitorDown", "severity": "critical", "segment": "monitor", "notify": "on-call"}, PAGER),
+    ({"alertname": "ClockSkew", "severity": "warning", "segment": "monitor", "notify": "on-call"}, OPERATORS),
+    ({"alertname": "SegmentBlind", "severity": "critical", "segment": "repo", "notify": "on-call"}, PAGER),
     ({"alertname": "SegmentBlind", "severity": "warning", "segment": "cds", "notify": "on-call"}, DESK),
     ({"alertname": "SomebodyElses"}, DESK),
 ]
@@ -49,7 +51,9 @@ def wanted(labels: dict[str, str]) -> str:
     """Who has to be told."""
     if labels["notify"] == "none":
         return NOBODY
-    return PAGER if (labels["severity"], labels["notify"]) == ("critical", "on-call") else DESK
+    if (labels["severity"], labels["notify"]) == ("critical", "on-call"):
+        return PAGER
+    return OPERATORS if labels["segment"] == "monitor" else DESK
 
 
 @pytest.mark.parametrize(("labels", "receiver"), BY_HAND, ids=lambda part: part if isinstance(part, str) else "")

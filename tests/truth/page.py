@@ -27,11 +27,11 @@ _INTRODUCTION: Final = (
     "stands here too."
 )
 _CARRIED: Final = (
-    "Carried are SOFR and its kin, and end-of-day quotes of four Treasuries in two spells; of new issues, CDS and "
-    "credit there is no history. So the composite of the carried data covers 55 % of the weights where both are there, "
-    "and 25 % where repo is alone. The OFR Financial Stress Index (Office of Financial Research; `tests/data`) is a "
-    "daily index of market variables in five categories: credit, equity valuation, safe assets, funding and "
-    "volatility. Days that repeat an older one, or have blanks, hold their score for a day."
+    "Carried are SOFR and its kin, and FedInvest's indicative quotes of four Treasuries, one a day, in two spells; of"
+    " new issues, CDS and credit there is no history. So the composite of the carried data covers 55 % of the weights"
+    " where both are there, and 25 % where repo is alone. The OFR Financial Stress Index (Office of Financial "
+    "Research; `tests/data`) is a daily index of market variables in five categories: credit, equity valuation, safe "
+    "assets, funding and volatility. Days that repeat an older one, or have blanks, hold their score for a day."
 )
 _CIRCULAR: Final = (
     "**The number with the stand-in is circular.** The stand-in is the OFR's own credit category, a part of what it is "

@@ -218,6 +218,21 @@ def _blind(teller: _Teller) -> _Telling | None:
     return told.look(1).look(2).look(5, says).look(6, away).look(8, says).look(23, away).look(25, says).look(31)
 
 
+def _blind_for_long(teller: _Teller) -> _Telling | None:
+    says = "The segment repo is blind; levels stay as they were."
+    if not any(each.segment == "repo" and each.headline for each in teller.facts.signals):
+        return None
+    told = teller.of("SegmentBlind", "for forty minutes, with a missed scrape; sound again")
+    told.series(metrics.RESUMED.scraped, [(2, 1), (60, 1), (1, None), (20, 1), (6, 1)])
+    told.series(metrics.SEGMENT_BLIND.scraped, [(2, 0), (60, 1), (1, None), (20, 1), (6, 0)], segment="repo")
+    warning, critical = (_said(severity, says) for severity in ("warning", "critical"))
+    return told.look(60, warning).look(64, critical, warning).look(80, critical, warning).look(88)
+
+
+def _said(severity: str, summary: str) -> Said:
+    return severity, {"segment": "repo"}, summary
+
+
 def _rejects(teller: _Teller) -> _Telling:
     repo = {"stream": "repo"}
 
@@ -322,6 +337,6 @@ def _outbox(teller: _Teller) -> _Telling:
 
 _STORIES: Final = (
     _watchdog, _down, _one_of_two_down, _absent, _never_started, _not_a_monitor, _restarting, _not_ready,
-    _watermark_stands, _late_only, _catching_up, _nothing_taken, _loop_stands, _blind, _rejects, _lag, _bursts,
-    _skew, _played, _ahead, _series_dropped, _state, _outbox,
+    _watermark_stands, _late_only, _catching_up, _nothing_taken, _loop_stands, _blind, _blind_for_long, _rejects,
+    _lag, _bursts, _skew, _played, _ahead, _series_dropped, _state, _outbox,
 )  # fmt: skip

@@ -41,6 +41,12 @@ RESTARTS: Final = 3
 """Within a quarter of an hour: one is an update, two an update put back."""
 
 
+FUNDED: Final = ("treasury", "repo")
+"""The segments in which a crunch is over before the others show it: on-call hears when one of them is not seen."""
+BLIND_PAGES_AFTER: Final = "30m"
+"""Off session nothing is blind, so these are minutes of the session."""
+
+
 @dataclass(frozen=True, slots=True)
 class OwnRule:
     """One severity of an alert.
@@ -151,14 +157,16 @@ def _segment_blind(facts: Facts) -> Iterator[OwnRule]:
         counted = _first(f"count({blind} == 1)", ": %.0f") + _first(
             f"count({blind})", " of %.0f label sets of its headline signals have no sound data"
         )
-        yield OwnRule(
-            WARNING,
-            f'max({SEGMENT_BLIND.name}{{segment="{segment}"}})',
-            "1m",
-            f"{MADE_UP}\nThe segment {segment} is blind"
-            f"{{{{ with query `min({since})` }}}} since {UTC}{{{{ end }}}}{counted}; levels stay as they were.",
-            {"segment": segment},
-        )
+        waits = [(WARNING, "1m")] if segment not in FUNDED else [(CRITICAL, BLIND_PAGES_AFTER), (WARNING, "1m")]
+        for severity, wait in waits:
+            yield OwnRule(
+                severity,
+                f'max({SEGMENT_BLIND.name}{{segment="{segment}"}})',
+                wait,
+                f"{MADE_UP}\nThe segment {segment} is blind"
+                f"{{{{ with query `min({since})` }}}} since {UTC}{{{{ end }}}}{counted}; levels stay as they were.",
+                {"segment": segment},
+            )
 
 
 def own_alerts(facts: Facts) -> tuple[OwnAlert, ...]:
@@ -256,6 +264,7 @@ def own_alerts(facts: Facts) -> tuple[OwnAlert, ...]:
             "The input of a headline signal of the segment is lost, stale or repeated. Blind is not calm: what is not "
             "seen has no value, and keeps its level until fresh data comes.",
             tuple(_segment_blind(facts)),
+            labels=("segment",),
         ),
         OwnAlert(
             "RejectsHigh",
