@@ -96,7 +96,7 @@ def _absent(teller: _Teller) -> _Telling:
     says: Said = ("critical", {}, "No monitor is scraped: the job stress-monitor has no target.")
     there: Values = [(3, 1), (1, None), (3, 1), (8, None), (6, 1)]
     told = teller.of("MonitorAbsent", "a gap of one scrape; no target; back")
-    told.series(metrics.BUILD.scraped, there, version="1").series("up", there)
+    told.series(metrics.RESUMED.scraped, there).series("up", there)
     return told.look(3).look(5).look(11, says).look(20)
 
 
@@ -107,9 +107,20 @@ def _never_started(teller: _Teller) -> _Telling:
 
 
 def _not_a_monitor(teller: _Teller) -> _Telling:
-    says: Said = ("critical", {}, "No monitor is scraped: what answers for the job stress-monitor is none.")
+    says: Said = ("critical", {}, "No monitor is scraped: what answers for the job stress-monitor evaluates no signal.")
     told = teller.of("MonitorAbsent", "something else answers; what is down is not absent")
     return told.series("up", [(10, 1), (10, 0)]).look(1).look(4, says).look(15)
+
+
+def _stages(teller: _Teller) -> _Telling:
+    says: Said = (
+        "critical", {}, "No monitor is scraped: what answers for the job stress-monitor evaluates no signal."
+    )  # fmt: skip
+    told = teller.of("MonitorAbsent", "of two stages that which evaluates goes down, and the one that seals answers")
+    told.series("up", [(20, 1)]).series(metrics.READY.scraped, [(20, 1)])
+    told.series("up", [(5, 1), (10, 0), (5, 1)], _OTHER)
+    told.series(metrics.RESUMED.scraped, [(5, 1), (10, None), (5, 1)], _OTHER)
+    return told.look(4).look(9, says).look(14, says).look(19)
 
 
 def _restarting(teller: _Teller) -> _Telling:
@@ -336,7 +347,7 @@ def _outbox(teller: _Teller) -> _Telling:
 
 
 _STORIES: Final = (
-    _watchdog, _down, _one_of_two_down, _absent, _never_started, _not_a_monitor, _restarting, _not_ready,
+    _watchdog, _down, _one_of_two_down, _absent, _never_started, _not_a_monitor, _stages, _restarting, _not_ready,
     _watermark_stands, _late_only, _catching_up, _nothing_taken, _loop_stands, _blind, _blind_for_long, _rejects,
     _lag, _bursts, _skew, _played, _ahead, _series_dropped, _state, _outbox,
 )  # fmt: skip

@@ -204,9 +204,9 @@ def own_alerts(facts: Facts) -> tuple[OwnAlert, ...]:
             "begin: nobody looks at the market.",
             (
                 OwnRule(
-                    CRITICAL, f"absent({metrics.BUILD.scraped}) unless on () {_UP} == 0", "1m",
-                    f"No monitor is scraped: {{{{ if query `{_UP}` }}}}what answers for the job {JOB} is none"
-                    f"{{{{ else }}}}the job {JOB} has no target{{{{ end }}}}.",
+                    CRITICAL, f"absent({metrics.RESUMED.scraped}) unless on () max({_UP}) == 0", "1m",
+                    f"No monitor is scraped: {{{{ if query `{_UP}` }}}}what answers for the job {JOB} evaluates no "
+                    f"signal{{{{ else }}}}the job {JOB} has no target{{{{ end }}}}.",
                 ),
             ),
             needs_monitor=False,
