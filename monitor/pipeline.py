@@ -324,6 +324,11 @@ class Pipeline:
         return {name: partition.oldest_open for name, partition in self._store.partitions.items()}
 
     @property
+    def next_positions(self) -> dict[str, int]:
+        """By partition, the first position that was never seen: where one goes on whose input cannot be read again."""
+        return {name: partition.next_position for name, partition in self._store.partitions.items()}
+
+    @property
     def ran(self) -> int | None:
         """The newest tick that was run, epoch seconds; None before the first."""
         return None if self._ran == BEFORE_EVERY_TICK else self._ran

@@ -43,6 +43,10 @@ class ReplayProgress:
         day = datetime.fromtimestamp(until, UTC).date().isoformat()
         self._progress.update(self._task("", "computing signals"), note=f"up to {day}")
 
+    def noted(self, what: str, note: str) -> None:
+        """How something goes of which nobody knows the end."""
+        self._progress.update(self._task(what, escape(what)), note=note)
+
     def _task(self, key: str, description: str) -> TaskID:
         if key not in self._tasks:
             self._tasks[key] = self._progress.add_task(description, total=None, note="")

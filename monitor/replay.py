@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.engine.watermark import NEVER_US
+from monitor.pipeline import BEHIND_RELEASE_US, IDLE_RELEASE_US
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from monitor.sources.base import Source
 
 RECORDS_AT_ONCE = 50_000
+RECORDED_RELEASE_US = BEHIND_RELEASE_US + IDLE_RELEASE_US
+"""Ticks wait no longer for a partition that was recorded to bring nothing for so long. Live it may have been less:
+whether the feed was connected, and so whether it was waited for, a recording does not say."""
 _CLOSE_SECONDS = 5.0
 
 
@@ -86,6 +90,7 @@ def replay(
     progress: Progress,
     *,
     after_each: Callable[[], object] | None = None,
+    is_recording: bool = False,
 ) -> Summary:
     """Read every source to its end, running the ticks as they become possible, so that memory is bounded.
 
@@ -98,6 +103,8 @@ def replay(
         sinks: closed by the caller.
         progress: is told how far it has come.
         after_each: called after every block of ticks.
+        is_recording: the sources are of one recording: they are read side by side, in the order of arrival, which
+            `Source.through_us` tells.
 
     Raises:
         SourceError: an input cannot be read.
@@ -121,8 +128,9 @@ def replay(
             reading.source.open()
         waiting = 0
         while unread := [reading for reading in readings if not reading.source.exhausted]:
-            waiting += min(unread, key=_Reading.reached_us).read()
-            if waiting >= RECORDS_AT_ONCE and all(each.reached_us() > NEVER_US for each in unread):
+            records, may_run = _read_recorded(unread) if is_recording else _read_files(unread)
+            waiting += records
+            if waiting >= RECORDS_AT_ONCE and may_run:
                 run_ticks()
                 waiting = 0
     finally:
@@ -135,6 +143,23 @@ def replay(
     return summary
 
 
+def _read_files(unread: Sequence[_Reading]) -> tuple[int, bool]:
+    """Read some of the one that is farthest behind in event time; how many records, and whether ticks may run then."""
+    records = min(unread, key=_Reading.reached_us).read()
+    return records, all(each.reached_us() > NEVER_US for each in unread)
+
+
+def _read_recorded(unread: Sequence[_Reading]) -> tuple[int, bool]:
+    """The same, of what came first: within what was written at once the order is not that of arrival."""
+    reading = min(unread, key=_Reading.through_us)
+    before_us = reading.through_us()
+    records = reading.read()
+    through_us = min(map(_Reading.through_us, unread))
+    for each in unread:
+        each.release_idle(through_us)
+    return records, reading.through_us() > before_us
+
+
 class _Reading:
     """One source, and how far it has come."""
 
@@ -144,10 +169,26 @@ class _Reading:
         self.source = source
         self._pipeline, self._sinks, self._summary, self._progress = pipeline, sinks, summary, progress
         self._partitions: set[str] = set()
+        self._heard_us: dict[str, int] = {}
 
     def reached_us(self) -> int:
         """The event time up to which its quotes and trades were read."""
         return self._pipeline.reached_us(self._partitions)
+
+    def through_us(self) -> int:
+        """The moment of a recording up to which it was read."""
+        through_us = self.source.through_us
+        return NEVER_US if through_us is None else through_us
+
+    def release_idle(self, now_us: int) -> None:
+        """Have ticks wait no longer for partitions that have brought nothing for long, by a recording's clock."""
+        if now_us == NEVER_US:
+            return
+        heard = {name: now_us if at == NEVER_US else at for name, at in self._heard_us.items()}
+        idle = [name for name, heard_us in heard.items() if now_us - heard_us >= RECORDED_RELEASE_US]
+        self._pipeline.end(idle)
+        # Once, until it speaks again.
+        self._heard_us = {name: heard_us for name, heard_us in heard.items() if name not in idle}
 
     def read(self) -> int:
         """Read some more; how many records."""
@@ -156,6 +197,7 @@ class _Reading:
             time.sleep(0.005)  # a pipe that has nothing at this moment
             return 0
         self._partitions.add(batch.partition)
+        self._heard_us[batch.partition] = max(self.through_us(), (batch.arrived_us or [NEVER_US])[-1])
         for what in self._pipeline.ingest(batch):
             self._summary.count(what)
             for sink in self._sinks:

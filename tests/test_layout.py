@@ -11,7 +11,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calendar": {"streams"},
     "results": set(),
     "kafka": set(),
-    "sources": {"streams", "calendar", "kafka"},
+    "sources": {"streams", "calendar", "kafka", "recording.errors", "recording.folder", "recording.lines"},
+    "recording": {"sources.base", "sources.supervisor"},
     "engine": {"streams", "calendar", "sources.base"},
     "signals": {"engine.tiers", "engine.bars", "engine.minutes", "streams", "calendar"},
     "index": {"signals", "calendar", "results"},
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"calendar", "history", "kafka", "links", "log", "signals", "sources"},
     "cli": {
         "calendar", "config", "generate", "history", "journal", "links", "live", "log", "pipeline", "progress",
-        "replay", "report", "signals", "sinks", "sources", "stories", "streams", "kafka", "produce", "redrive",
+        "recording", "replay", "report", "signals", "sinks", "sources", "stories", "streams", "kafka", "produce", "redrive",
         "stages", "engine.block",
     },
     "__main__": {"cli"},

@@ -7,12 +7,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import produce, redrive, replay, run, show
+from monitor.cli import produce, record, redrive, replay, run, show
 from monitor.cli.common import app, out
 
 __all__ = ["app", "main"]
 
-_COMMANDS = (run, replay, produce, redrive, show)
+_COMMANDS = (run, replay, record, produce, redrive, show)
 """Modules whose import makes their commands known."""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from random import Random
+from types import MappingProxyType
 
 from prometheus_client import ProcessCollector
 
@@ -16,6 +17,7 @@ from monitor.cli.outgoing import publish_sink, reject_sink
 from monitor.config import Settings
 from monitor.config.kafka import KafkaSourceSettings
 from monitor.config.sections import FileSourceSettings
+from monitor.config.websocket import WebSocketSourceSettings
 from monitor.engine.block import BARS
 from monitor.journal import Journal
 from monitor.live import LiveRun
@@ -31,6 +33,7 @@ from monitor.sources.file import FileSource
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.kafka.topics import Topics
 from monitor.sources.supervisor import KAFKA, Feed, Supervisor, SupervisorSettings
+from monitor.sources.websocket import Numbers, WebSocketSource
 from monitor.stages.bar_topic import BarTopic, BarWriter, Claims
 from monitor.stages.sealing import SealingRun
 from monitor.stories import Story
@@ -128,7 +131,7 @@ def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assemb
         feeds = [_bars_feed(settings)]
     else:
         feeds = [_feed(name, each, settings) for name, each in settings.sources.items()]
-    supervisor = _supervisor(settings, feeds, pipeline.positions, prometheus)
+    supervisor = _supervisor(settings, feeds, prometheus, pipeline.positions, pipeline.next_positions)
     sinks = _sinks(settings, signals, prometheus, story, closing)
     run = LiveRun(supervisor, clock, pipeline, sinks, prometheus, journal=journal)
     now_us = (lambda: pipeline.newest_event_us or _wall_us()) if settings.run.clock == "feed" and not clock else None
@@ -157,7 +160,7 @@ def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
         Feed(name, each.kind, partial(_kafka, name, each, settings, claims), each.silence_seconds)
         for name, each in sources.items()
     ]
-    supervisor = _supervisor(settings, feeds, {}, prometheus)
+    supervisor = _supervisor(settings, feeds, prometheus)
     sinks = _sinks(settings, (), prometheus, None, closing)
     return Assembled(SealingRun(supervisor, claims, writer, sinks, prometheus), supervisor, prometheus)
 
@@ -180,22 +183,42 @@ def _sinks(
 
 
 def _supervisor(
-    settings: Settings, feeds: list[Feed], resume: dict[str, int], prometheus: PrometheusSink
+    settings: Settings,
+    feeds: list[Feed],
+    prometheus: PrometheusSink,
+    resume: Mapping[str, int] = MappingProxyType({}),
+    unseen: Mapping[str, int] = MappingProxyType({}),
 ) -> Supervisor:
     return Supervisor(
         feeds,
         resume,
+        unseen=unseen,
         settings=SupervisorSettings(**settings.supervisor.model_dump()),
         on_state=prometheus.source_state,
+        on_counts=prometheus.feed_counts,
         wall_us=lambda: time.time_ns() // 1_000,
         random=Random(),  # noqa: S311 - the jitter of waits
     )
 
 
-def _feed(name: str, each: FileSourceSettings | KafkaSourceSettings, settings: Settings) -> Feed:
+def _feed(
+    name: str, each: FileSourceSettings | KafkaSourceSettings | WebSocketSourceSettings, settings: Settings
+) -> Feed:
     if isinstance(each, FileSourceSettings):
         return Feed(name, each.kind, partial(FileSource, each.path, each.stream, name))
+    if isinstance(each, WebSocketSourceSettings):
+        # Its numbers are looked at over all connections.
+        return Feed(name, each.kind, partial(_websocket, name, each, each.numbers(name)), each.silence_seconds)
     return Feed(name, each.kind, partial(_kafka, name, each, settings, None), each.silence_seconds)
+
+
+def feeds_as_they_come(settings: Settings) -> list[Feed]:
+    """The feeds of the settings without what the settings make of them: what a recording is made of."""
+    return [_feed(name, each, settings) for name, each in settings.sources.items()]
+
+
+def _websocket(name: str, each: WebSocketSourceSettings, numbers: Numbers | None) -> WebSocketSource:
+    return WebSocketSource(name, each.stream, each.link(), numbers=numbers, ping_seconds=each.ping_seconds)
 
 
 def _kafka(name: str, each: KafkaSourceSettings, settings: Settings, claims: Claims | None) -> KafkaSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as wall_time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,24 +26,28 @@ from monitor.cli.common import (
     fail,
     settings_of,
 )
+from monitor.cli.recorded import recorded_sources
+from monitor.config import Settings
 from monitor.generate.listing import signal_as_data
 from monitor.history import HISTORIES
 from monitor.journal import Journal, StateError
 from monitor.pipeline import Pipeline
 from monitor.progress import ReplayProgress
+from monitor.recording.errors import RecordingError
 from monitor.replay import replay as run_replay
 from monitor.report import ReportError, write_report
 from monitor.signals import label_names
 from monitor.sinks.base import SYNTHETIC, SinkError
 from monitor.sinks.files import REJECTS_FILE, ReplayFiles
-from monitor.sources.base import SourceError
+from monitor.sources.base import Source, SourceError
 from monitor.sources.inputs import parse_inputs
 from monitor.stories import Story, StoryError, history_story, scenario_story
 
 
 @app.command(
     epilog="Examples: stress-monitor replay repo=trades.ndjson.gz reference=policy.csv --out out   |   "
-    "stress-monitor replay --scenario treasury-crunch --report --out out"
+    "stress-monitor replay --scenario treasury-crunch --report --out out   |   "
+    "stress-monitor replay --recording var/recording --config monitor.toml --out out"
 )
 def replay(
     inputs: Annotated[
@@ -58,6 +63,14 @@ def replay(
     scenario: ScenarioFlag = None,
     seed: SeedFlag = None,
     history: HistoryFlag = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="What `stress-monitor record` wrote, with the settings of the run.",
+            show_default=False,
+        ),
+    ] = None,
     first: FirstFlag = None,
     last: LastFlag = None,
     state: Annotated[
@@ -73,9 +86,9 @@ def replay(
     Writes signals.parquet, alerts.jsonl, rejects.jsonl and summary.json. What does not meet its contract is set
     aside in rejects.jsonl with a reason, and does not stop the replay.
     """
-    if sum(map(bool, (inputs, scenario, history))) != 1:
+    if sum(map(bool, (inputs, scenario, history, recording))) != 1:
         fail(
-            "name either inputs, a --scenario or a --history, "
+            "name either inputs, a --scenario, a --history or a --recording, "
             "for example: stress-monitor replay repo=trades.ndjson --out out"
         )
     if (first or last) and not history:
@@ -84,13 +97,17 @@ def replay(
     calendar = MarketCalendar(settings.calendar.user_dates())
     try:
         story = _story_of_replay(scenario, seed, history, day(first), day(last))
-        sources = [story.all_at_once()] if story else list(parse_inputs(inputs or [_history_folder(history or "")]))
+        sources = _sources(story, recording, inputs, history, settings)
         signals = settings.catalogue()
-        begin = story.first_tick if story else None
+        # A recording is replayed as `run` would have run on what was recorded.
+        of_run = settings.run if recording else None
+        begin = story.first_tick if story else of_run.first_tick if of_run else None
         pipeline = Pipeline(signals, calendar, begin=begin, is_durable=state is not None)
         with ExitStack() as stack:
             journal = _journal_of_replay(state, story, pipeline, calendar, stack)
             synthetic = story.name if story and story.is_synthetic else None
+            if of_run and of_run.synthetic:
+                synthetic = str(recording)
             files = ReplayFiles(out, pipeline.step_shape, label_names(signals), synthetic=synthetic)
             stack.callback(files.close)
             progress = stack.enter_context(ReplayProgress(err))
@@ -100,17 +117,31 @@ def replay(
                 [files, journal] if journal else [files],
                 progress,
                 after_each=(lambda: journal.commit(story.end_us if story else None)) if journal else None,
+                is_recording=recording is not None,
             )
         described = summary.as_json() | {"rejects_not_kept": files.rejects_dropped}
         if story:
             described |= {"story": story.title, SYNTHETIC: story.is_synthetic}
+        elif synthetic:
+            described |= {SYNTHETIC: True}
         files.write_catalogue([signal_as_data(each) for each in signals])
         files.write_summary(described)
         if report:
             write_report(out)
-    except (SourceError, SinkError, ReportError, StoryError, StateError) as error:
+    except (SourceError, SinkError, ReportError, RecordingError, StoryError, StateError) as error:
         fail(error)
     _tell_summary(described, out)
+
+
+def _sources(
+    story: Story | None, recording: Path | None, inputs: list[str] | None, history: str | None, settings: Settings
+) -> Sequence[Source]:
+    """What is read, not opened yet."""
+    if story:
+        return [story.all_at_once()]
+    if recording:
+        return recorded_sources(recording, settings)
+    return parse_inputs(inputs or [_history_folder(history or "")])
 
 
 def _story_of_replay(

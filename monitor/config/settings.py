@@ -33,6 +33,7 @@ from monitor.config.sections import (
     ThresholdSettings,
     TreasurySettings,
 )
+from monitor.config.websocket import WebSocketSourceSettings
 from monitor.signals import Parameters
 from monitor.signals.cds.parameters import CdsParameters
 from monitor.signals.model import Signal
@@ -55,9 +56,9 @@ class Settings(BaseSettings):
     links: LinksSettings = LinksSettings()
     log: LogSettings = LogSettings()
     run: RunSettings = RunSettings()
-    sources: dict[str, Annotated[FileSourceSettings | KafkaSourceSettings, Field(discriminator="kind")]] = Field(
-        {}, description="[sources.NAME]: what is read live."
-    )
+    sources: dict[
+        str, Annotated[FileSourceSettings | KafkaSourceSettings | WebSocketSourceSettings, Field(discriminator="kind")]
+    ] = Field({}, description="[sources.NAME]: what is read live.")
     kafka: KafkaSettings = KafkaSettings()
     rejects: RejectSettings = RejectSettings()
     publish: PublishSettings = PublishSettings()

@@ -112,6 +112,21 @@ SOURCE_INFO: Final = Family("monitor_source_info", "gauge", "The sources and the
 SOURCE_STATE: Final = Family(
     "monitor_source_state", "gauge", "1 for the state that a source is in.", ("source", "state")
 )
+FEED_CONNECTIONS: Final = Family(
+    "monitor_feed_connections", "counter", "Times that a source was connected.", ("source",)
+)
+FEED_FRAMES: Final = Family("monitor_feed_frames", "counter", "Frames that a feed has sent.", ("source",))
+FEED_BYTES: Final = Family("monitor_feed_bytes", "counter", "Bytes of a feed's frames, unpacked.", ("source",))
+FEED_MISSING: Final = Family(
+    "monitor_feed_missing", "counter", "By the feed's own numbers: what it sent and never came, or not within 5 s.",
+    ("source",),
+)  # fmt: skip
+FEED_REPEATED: Final = Family(
+    "monitor_feed_repeated", "counter", "By the feed's own numbers: what came again, and was dropped.", ("source",)
+)
+FEED_OUT_OF_ORDER: Final = Family(
+    "monitor_feed_out_of_order", "counter", "By the feed's own numbers: what came after a later number.", ("source",)
+)
 LAG: Final = Family(
     "monitor_consumer_lag_records", "gauge", "Messages that wait in a partition, as of the brokers' last word.",
     ("topic", "partition"),

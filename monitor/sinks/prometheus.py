@@ -80,6 +80,14 @@ class PrometheusSink(Sink):
             each.name: _gauge(each, registry)
             for each in (metrics.LAG, metrics.OFFSET, metrics.LOST, metrics.EMPTY, metrics.PARTITION_ARRIVAL)
         }
+        self._of_feeds = {
+            what: _counter(each, registry)
+            for what, each in (
+                ("connections", metrics.FEED_CONNECTIONS), ("frames", metrics.FEED_FRAMES),
+                ("bytes", metrics.FEED_BYTES), ("missing", metrics.FEED_MISSING),
+                ("repeated", metrics.FEED_REPEATED), ("out_of_order", metrics.FEED_OUT_OF_ORDER),
+            )
+        }  # fmt: skip
         self._outbox_waiting = _gauge(metrics.OUTBOX_WAITING, registry)
         self._outbox_sent = _counter(metrics.OUTBOX_SENT, registry)
         self._outbox_dropped = _counter(metrics.OUTBOX_DROPPED, registry)
@@ -183,6 +191,11 @@ class PrometheusSink(Sink):
             self._source_state.labels(source, known).set(0)
             self._source_states[source] = state
         self._source_state.labels(source, state).set(1)
+
+    def feed_counts(self, source: str, more: Mapping[str, int]) -> None:
+        """Say how much more a source has counted, of what; from any thread."""
+        for what, count in more.items():
+            self._of_feeds[what].labels(source).inc(count)
 
     def partition(
         self, name: str, *, offset: int, lag: int | None, lost: int, empty: int, arrived_us: int | None

@@ -102,10 +102,18 @@ class Source(ABC):
 
     `poll` does not wait for input: it hands over what is there, at most `max_records`, or None. Positions of a
     partition only rise, and a second reading of the same input gives the same payloads at the same positions, whatever
-    `max_records` is. The properties, `lag` and `progress` also answer before `open` and after `close`.
+    `max_records` is. The properties, `lag`, `progress` and `counts` also answer before `open` and after `close`.
+
+    Some input cannot be read again: what comes, comes now, and is numbered here. Such a source takes `resume` for where
+    its numbering goes on, and hands over all that comes, at positions that were not used before.
+
+    Attributes:
+        name: the source's.
+        can_read_again: whether its input can be read again from a position on.
     """
 
     name: str
+    can_read_again: bool = True
 
     @abstractmethod
     def open(self, resume: Mapping[str, int] | None = None) -> None:
@@ -114,7 +122,8 @@ class Source(ABC):
         Args:
             resume: by partition, the first position that is wanted: what stands before it is not handed over,
                 and every position keeps its value. A partition that is not in it starts at its beginning, and
-                one that the source does not have is passed by, so the positions of all sources may be given.
+                one that the source does not have is passed by, so the positions of all sources may be given. A source
+                that cannot read again begins at its next whole frame at or after the position.
 
         Raises:
             SourceError: the input cannot be read, or cannot be read again where `resume` is past its beginning.
@@ -160,6 +169,14 @@ class Source(ABC):
 
         It must not wait, and what cannot be noted is no error: a restart goes on by `open`'s `resume`.
         """
+
+    def counts(self) -> Mapping[str, int]:
+        """What it has counted since `open`, by what it is: each number only rises.
+
+        Of a feed: `frames` and `bytes` that came; by the feed's own numbers `missing` events or frames, `repeated`
+        ones, which are not handed over, and those that came `out_of_order`. A source that counts nothing has none.
+        """
+        return {}
 
     @abstractmethod
     def lag(self) -> int | None:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from monitor.sources.base import Mark, PartitionState, RawBatch, Source
 
 KAFKA: Final = "kafka"
+CONNECTIONS: Final = "connections"
+"""Among the counts of a feed: how often it was connected."""
 LIVE_KINDS: Final = frozenset({KAFKA, "websocket"})
 """Kinds of feed whose events arrive now; of all others it is not known when they arrived, or they say it."""
 
@@ -133,6 +135,10 @@ class Supervisor:
         on_state: called with a feed's name, its kind and its new state at every change, **from that feed's
             thread**: it must be safe for several threads and must not wait. A feed that `stop` could not wait for
             may still call it later.
+        unseen: by partition, the first position that nobody has seen: a source that cannot be read again counts on
+            from there, for what was open at `resume` does not come again.
+        on_counts: called with a feed's name and how much more it has counted of what, as `Source.counts` and
+            `CONNECTIONS` name it; from that feed's thread, as `on_state`.
         wall_us: wall time, epoch microseconds; from the feeds' threads.
         random: draws the waits of the back-off.
         monotonic: a monotonic clock in seconds; from the feeds' threads.
@@ -148,6 +154,8 @@ class Supervisor:
         on_state: Callable[[str, str, SourceState], None],
         wall_us: Callable[[], int],
         random: Random,
+        unseen: Mapping[str, int] | None = None,
+        on_counts: Callable[[str, Mapping[str, int]], None] = lambda _feed, _more: None,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
@@ -157,8 +165,8 @@ class Supervisor:
         self._monotonic = monotonic
         self._handover: Handover[Arrival] = Handover(settings.queued_records)
         self._stop = _Stop()
-        world = _World(settings, on_state, wall_us, random, monotonic, wait, self._handover, self._stop)
-        self._keepers = [_Keeper(feed, resume, world) for feed in feeds]
+        world = _World(settings, on_state, on_counts, wall_us, random, monotonic, wait, self._handover, self._stop)
+        self._keepers = [_Keeper(feed, resume, unseen or {}, world) for feed in feeds]
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -283,6 +291,7 @@ class _World:
 
     settings: SupervisorSettings
     on_state: Callable[[str, str, SourceState], None]
+    on_counts: Callable[[str, Mapping[str, int]], None]
     wall_us: Callable[[], int]
     random: Random
     monotonic: Callable[[], float]
@@ -304,7 +313,7 @@ class _Keeper:
         resume: by partition, the position after the last that it handed over, or that was wanted at first.
     """
 
-    def __init__(self, feed: Feed, resume: Mapping[str, int], world: _World) -> None:
+    def __init__(self, feed: Feed, resume: Mapping[str, int], unseen: Mapping[str, int], world: _World) -> None:
         self.feed = feed
         self.state = SourceState.CONNECTING
         self.was_up = False
@@ -314,6 +323,8 @@ class _Keeper:
         self._told_marks: Mapping[str, Mark] = {}
         self._world = world
         self.resume = dict(resume)
+        self._unseen = unseen
+        self._told_counts: Mapping[str, int] = {}
         self._backoff = Backoff(world.settings.first_wait_seconds, world.settings.longest_wait_seconds, world.random)
         self._log = _log.bind(source=feed.name, kind=feed.kind)
 
@@ -357,7 +368,11 @@ class _Keeper:
         source, has_ended = None, False
         try:
             source = self.feed.make()
+            if not source.can_read_again:
+                self.resume = {name: max(at, self._unseen.get(name, at)) for name, at in self.resume.items()}
             source.open(dict(self.resume))
+            self._world.on_counts(self.feed.name, {CONNECTIONS: 1})
+            self._told_counts = {}
             self._exchange(source)  # before it counts as up: what stood of an earlier connection says nothing any more
             self.was_up = True
             if self.state is not SourceState.SILENT:
@@ -411,6 +426,10 @@ class _Keeper:
         if marks is not self._told_marks:
             source.keep(marks)
             self._told_marks = marks
+        counts = dict(source.counts())
+        if counts != self._told_counts:
+            before, self._told_counts = self._told_counts, counts
+            self._world.on_counts(self.feed.name, {what: count - before.get(what, 0) for what, count in counts.items()})
 
     def _hand_over(self, source: Source, batch: RawBatch, now: float) -> None:
         if batch.arrived_us is None and self.feed.kind in LIVE_KINDS:

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import monitor.sources
-from monitor.sources.base import Source, SourceError
+from monitor.sources.base import LINES_A_MESSAGE, Source, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,6 +138,11 @@ def test_batches_are_well_formed(example: Any, folder: Path, drain: Drain, opene
         newest[batch.partition] = offsets[-1]
 
 
+def counted_on(rows: Positioned, first: int) -> Positioned:
+    messages = -(-first // LINES_A_MESSAGE)
+    return [(position + messages * LINES_A_MESSAGE, payload) for position, payload in rows]
+
+
 def test_resuming_hands_over_exactly_the_tail(
     example: Any, tmp_path_factory: pytest.TempPathFactory, drain: Drain
 ) -> None:
@@ -159,6 +164,9 @@ def test_resuming_hands_over_exactly_the_tail(
                     source.open(resume)
                 return
             source.open({**resume, "a partition of another source": 3})
+            if not source.can_read_again:
+                # All of it comes, at positions that were not used before: of the next whole message.
+                wanted = {p: counted_on(rows, resume.get(p, 0)) for p, rows in whole.items()}
             count = None if example.ends else sum(map(len, wanted.values()))
             batches = drain(source, sizes, count)
             assert source.lag() in (0, None)
@@ -296,3 +304,21 @@ def test_what_does_not_exist_is_told_when_opening(missing_example: Any, folder: 
     with pytest.raises(SourceError, match=r"\w+.*\w+"):
         source.open()
     source.close(CLOSE_SECONDS)
+
+
+def test_counts_only_rise_and_are_told_at_any_time(example: Any, folder: Path, opened: Opened) -> None:
+    source = example.make(folder)
+    told = [dict(source.counts())]
+    count, total = 0, sum(map(len, example.expected))
+    ends_at = time.monotonic() + 20
+    with opened(source):
+        while count < total:
+            batch = source.poll(2)
+            count += len(batch) if batch else 0
+            told.append(dict(source.counts()))
+            assert time.monotonic() < ends_at
+    told.append(dict(source.counts()))
+    assert all(counted.keys() == told[0].keys() for counted in told)
+    assert not any(told[0].values()), "nothing was counted before it was opened"
+    for before, after in itertools.pairwise(told):
+        assert all(before[what] <= after[what] for what in before)
