@@ -61,13 +61,7 @@ class Intake:
         ]
 
     def _decode(self, batch: RawBatch, which: slice) -> list[Decoded]:
-        if which.start == 0 and which.stop == len(batch):
-            return self._decoder.decode(batch)
-        arrived_us = None if batch.arrived_us is None else batch.arrived_us[which]
-        part = replace(
-            batch, offsets=batch.offsets[which], payloads=batch.payloads[which], arrived_us=arrived_us
-        )  # fmt: skip
-        return self._decoder.decode(part)
+        return self._decoder.decode(batch.part(which.start, which.stop))
 
 
 def _told(decoded: Decoded, batch: RawBatch, late: int, doubles: int) -> Ingested:

@@ -79,6 +79,7 @@ class Reason(StrEnum):
     UNKNOWN_CHOICE = "unknown_choice"
     WRONG_UNIT = "wrong_unit"
     AHEAD_OF_ARRIVAL = "ahead_of_arrival"
+    NOT_MAPPED = "not_mapped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-COMMANDS = ("run", "replay", "produce", "redrive", "report", "signals", "history", "check-config", "generate")
+COMMANDS = (
+    "run", "replay", "record", "produce", "redrive", "map-check", "report", "signals", "history", "check-config",
+    "generate",
+)  # fmt: skip
 SIGNALS_WITHIN_SECONDS = 40
 """10 are promised on a quiet machine; the machine of a test may be anything but quiet."""
 STOPS_WITHIN_SECONDS = 5 + 3  # the default deadline, and the start and end of the interpreter
@@ -146,9 +149,9 @@ class TestReplay:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            ((), "name either inputs, a --scenario or a --history"),
-            (("repo=x.ndjson", "--scenario", "calm"), "name either inputs, a --scenario or a --history"),
-            (("--history", "repo-2018-2025", "--scenario", "calm"), "name either inputs, a --scenario or a --history"),
+            ((), "name either inputs, a --scenario, a --history or"),
+            (("repo=x.ndjson", "--scenario", "calm"), "name either inputs, a --scenario, a --history or"),
+            (("--history", "repo-2018-2025", "--scenario", "calm"), "name either inputs, a --scenario, a --history or"),
             (("--scenario", "nix"), "no scenario is called 'nix'; there is ai-debt-wave, calm, "),
             (("--scenario", "calm", "--from", "2020-01-01"), "--from and --to go with --history"),
             (("repo=gone.ndjson",), "gone.ndjson"),

@@ -7,12 +7,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import produce, record, redrive, replay, run, show
+from monitor.cli import map_check, produce, record, redrive, replay, run, show
 from monitor.cli.common import app, out
 
 __all__ = ["app", "main"]
 
-_COMMANDS = (run, replay, record, produce, redrive, show)
+_COMMANDS = (run, replay, record, produce, redrive, map_check, show)
 """Modules whose import makes their commands known."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from random import Random
 from types import MappingProxyType
@@ -27,12 +28,13 @@ from monitor.sinks.base import Sink
 from monitor.sinks.log import LogSink
 from monitor.sinks.prometheus import PrometheusSink
 from monitor.sinks.snapshot import MetricOfSignal
-from monitor.sources.base import SourceError
+from monitor.sources.base import LINES_A_MESSAGE, SourceError
 from monitor.sources.clock import StoryClock
 from monitor.sources.file import FileSource
 from monitor.sources.kafka import KafkaSource
 from monitor.sources.kafka.topics import Topics
-from monitor.sources.supervisor import KAFKA, Feed, Supervisor, SupervisorSettings
+from monitor.sources.mapped import MappedSource
+from monitor.sources.supervisor import KAFKA, LIVE_KINDS, Feed, Supervisor, SupervisorSettings
 from monitor.sources.websocket import Numbers, WebSocketSource
 from monitor.stages.bar_topic import BarTopic, BarWriter, Claims
 from monitor.stages.sealing import SealingRun
@@ -130,7 +132,7 @@ def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assemb
     elif settings.run.stage == "signals":
         feeds = [_bars_feed(settings)]
     else:
-        feeds = [_feed(name, each, settings) for name, each in settings.sources.items()]
+        feeds = [_mapped(_feed(name, each, settings), settings) for name, each in settings.sources.items()]
     supervisor = _supervisor(settings, feeds, prometheus, pipeline.positions, pipeline.next_positions)
     sinks = _sinks(settings, signals, prometheus, story, closing)
     run = LiveRun(supervisor, clock, pipeline, sinks, prometheus, journal=journal)
@@ -157,7 +159,7 @@ def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
     writer = BarWriter(topic, count, time.monotonic)
     closing.callback(writer.close, settings.run.stop_within_seconds / 4)
     feeds = [
-        Feed(name, each.kind, partial(_kafka, name, each, settings, claims), each.silence_seconds)
+        _mapped(Feed(name, each.kind, partial(_kafka, name, each, settings, claims), each.silence_seconds), settings)
         for name, each in sources.items()
     ]
     supervisor = _supervisor(settings, feeds, prometheus)
@@ -217,12 +219,24 @@ def feeds_as_they_come(settings: Settings) -> list[Feed]:
     return [_feed(name, each, settings) for name, each in settings.sources.items()]
 
 
+def _mapped(feed: Feed, settings: Settings) -> Feed:
+    """The feed with what the settings make of it."""
+    mapper = settings.mapper(feed.name)
+    if mapper is None:
+        return feed
+    make, of_messages = feed.make, feed.kind in LIVE_KINDS
+    return replace(feed, make=lambda: MappedSource(make(), mapper, of_messages=of_messages))
+
+
 def _websocket(name: str, each: WebSocketSourceSettings, numbers: Numbers | None) -> WebSocketSource:
     return WebSocketSource(name, each.stream, each.link(), numbers=numbers, ping_seconds=each.ping_seconds)
 
 
 def _kafka(name: str, each: KafkaSourceSettings, settings: Settings, claims: Claims | None) -> KafkaSource:
     shares: dict[str, Callable[..., int | None]] = {"claim": claims.claim, "lose": claims.lose} if claims else {}
+    if claims and each.mapping:
+        # A position counts what a mapping made of a message, so the message is read from its beginning.
+        shares["claim"] = partial(_from_message, claims)
     try:
         connection = settings.kafka.connection(each.url)
     except ValueError as error:  # a file of certificates or secrets that is being replaced: it is tried again
@@ -237,6 +251,11 @@ def _kafka(name: str, each: KafkaSourceSettings, settings: Settings, claims: Cla
         session_seconds=each.session_seconds,
         **shares,  # type: ignore[arg-type] # both or none
     )
+
+
+def _from_message(claims: Claims, partition: str, generation: int) -> int | None:
+    position = claims.claim(partition, generation)
+    return None if position is None else position // LINES_A_MESSAGE * LINES_A_MESSAGE
 
 
 def _bars_feed(settings: Settings) -> Feed:

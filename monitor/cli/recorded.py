@@ -8,6 +8,7 @@ import structlog
 
 from monitor.config import Settings
 from monitor.sources.base import Source
+from monitor.sources.mapped import MappedSource
 from monitor.sources.recording import RecordingSource, recorded_feeds
 
 _log = structlog.get_logger(__name__)
@@ -27,4 +28,10 @@ def recorded_sources(folder: Path, settings: Settings) -> list[Source]:
     unknown = sorted(set(names) - set(settings.sources))
     if settings.sources and unknown:
         _log.warning("the settings do not name these recorded feeds: they are read as they came", feeds=unknown)
-    return [RecordingSource(folder, name) for name in names]
+    return [_mapped(RecordingSource(folder, name), settings) for name in names]
+
+
+def _mapped(source: Source, settings: Settings) -> Source:
+    mapper = settings.mapper(source.name)
+    # Nothing goes on in the middle of a recording, so what its positions are of need not be known before it is read.
+    return MappedSource(source, mapper, of_messages=False) if mapper else source

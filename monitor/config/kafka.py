@@ -64,6 +64,7 @@ class KafkaSourceSettings(Section):
     stream: Literal["treasury", "repo", "newissue", "cds", "reference"] | None = Field(
         None, description="Of every event. Default: by the topic, and where that says none by each object's `stream`."
     )
+    mapping: str | None = Field(None, min_length=1, description="[mappings.NAME] that makes our events of theirs.")
     group: str = Field("market-stress-monitor", min_length=1, max_length=200, description="Commits go by this name.")
     start: Literal["earliest", "latest"] | AwareDatetime = Field(
         "earliest", description="Where a partition is begun that was never read; a moment is by the broker's time."

@@ -99,7 +99,7 @@ def _sentence(
     elif keys[:1] == ["sources"] and len(keys) > 2:
         del keys[2]  # pydantic names the kind of source there, by which it chose what is wanted
     # A check of several settings together names its setting in its own words.
-    named = re.match(r"((?:thresholds|sources)\.[^:]+):", said)
+    named = re.match(r"((?:thresholds|sources|mappings)\.[^:]+):", said)
     if not named and keys:
         said = f"{'.'.join(keys)}: {said}"
     return _where(named[1].split(".") if named else keys, flags, path, text) + said

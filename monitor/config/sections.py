@@ -192,6 +192,7 @@ class FileSourceSettings(Section):
     stream: Literal["treasury", "repo", "newissue", "cds", "reference"] | None = Field(
         None, description="The stream of every event; none: each object says its own in `stream`."
     )
+    mapping: str | None = Field(None, min_length=1, description="[mappings.NAME] that makes our events of theirs.")
 
 
 class SupervisorSection(Section):

@@ -17,6 +17,7 @@ from monitor.config.kafka import (
     RejectSettings,
     both_read,
 )
+from monitor.config.mappings import MappingSettings
 from monitor.config.sections import (
     CalendarSettings,
     CdsSettings,
@@ -34,6 +35,8 @@ from monitor.config.sections import (
     TreasurySettings,
 )
 from monitor.config.websocket import WebSocketSourceSettings
+from monitor.mapping import Mapper
+from monitor.mapping.words import near
 from monitor.signals import Parameters
 from monitor.signals.cds.parameters import CdsParameters
 from monitor.signals.model import Signal
@@ -59,6 +62,9 @@ class Settings(BaseSettings):
     sources: dict[
         str, Annotated[FileSourceSettings | KafkaSourceSettings | WebSocketSourceSettings, Field(discriminator="kind")]
     ] = Field({}, description="[sources.NAME]: what is read live.")
+    mappings: dict[str, MappingSettings] = Field(
+        {}, description="[mappings.NAME]: how what a vendor sends becomes our events; a source names one."
+    )
     kafka: KafkaSettings = KafkaSettings()
     rejects: RejectSettings = RejectSettings()
     publish: PublishSettings = PublishSettings()
@@ -87,9 +93,26 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _mappings_are_there(self) -> Settings:
+        for name, each in self.sources.items():
+            if each.mapping is None:
+                continue
+            if each.mapping not in self.mappings:
+                advice = near(each.mapping, self.mappings)
+                raise ValueError(f"sources.{name}.mapping: there is no [mappings.{each.mapping}]: {advice}")
+            if each.stream is not None and each.stream != self.mappings[each.mapping].stream:
+                raise ValueError(f"sources.{name}.stream: the mapping {each.mapping} says it already: leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _thresholds_fit(self) -> Settings:
         self.catalogue()
         return self
+
+    def mapper(self, source: str) -> Mapper | None:
+        """What makes our events of what a source hands over; None if it hands over ours, or is not named here."""
+        named = self.sources[source].mapping if source in self.sources else None
+        return self.mappings[named].mapper() if named else None
 
     def parameters(self) -> Parameters:
         """The parameters of the signals."""

@@ -7,7 +7,7 @@ bytes and its position; the rest of the batch counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,6 +63,7 @@ _WANTED: Final[dict[Kind, str]] = {
 }
 _AT_ONCE: Final = 256
 """So many events are parsed, and then taken apart."""
+_UNREADABLE: Final = (Reason.LINE_TOO_LONG, Reason.BLANK_LINE, Reason.NOT_UTF8, Reason.NOT_JSON)
 _UNPARSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on a line that it cannot make an event of."""
 
@@ -78,7 +79,7 @@ class Reject:
         source: the name of the source.
         partition: the file, topic and partition, or connection.
         offset: its position there.
-        raw: the bytes as they came (of a line that is too long, its beginning).
+        raw: the bytes as they came, before any mapping (of a line that is too long, its beginning).
     """
 
     stream: str
@@ -123,12 +124,18 @@ class Decoder:
 
     def decode(self, batch: RawBatch) -> list[Decoded]:
         """The batch's events and rejects, an entry a stream; every payload is in exactly one of them."""
+        refused = batch.refused or {}
+        which = [i for i in range(len(batch)) if i not in refused] if refused else range(len(batch))
         if batch.stream is not None:
-            return [self._by_stream[batch.stream].decode(batch, range(len(batch)))]
+            decoded_all = self._by_stream[batch.stream].decode(batch, which)
+            if refused:
+                rejects = (*decoded_all.rejects, *(_not_mapped(batch, batch.stream, i) for i in refused))
+                decoded_all = replace(decoded_all, rejects=tuple(sorted(rejects, key=lambda each: each.offset)))
+            return [decoded_all]
         rows: dict[str, list[int]] = {}
-        for i, payload in enumerate(batch.payloads):
-            rows.setdefault(self._stream_of(payload), []).append(i)
-        unknown = rows.pop(UNKNOWN_STREAM, [])
+        for i in which:
+            rows.setdefault(self._stream_of(batch.payloads[i]), []).append(i)
+        unknown = sorted([*rows.pop(UNKNOWN_STREAM, []), *refused])
         decoded = [self._by_stream[name].decode(batch, which) for name, which in rows.items()]
         if unknown:
             decoded.append(self._set_aside(batch, unknown))
@@ -149,6 +156,9 @@ class Decoder:
         known = ", ".join(streams.STREAMS)
         rejects = []
         for i in which:
+            if batch.refused and i in batch.refused:
+                rejects.append(_not_mapped(batch, UNKNOWN_STREAM, i))
+                continue
             try:
                 named = parse_object(sound_line(batch.payloads[i])).get("stream")
                 why = "stream is missing" if named is None else f"stream {shown(named)} is not known"
@@ -158,7 +168,7 @@ class Decoder:
             rejects.append(
                 Reject(
                     UNKNOWN_STREAM, refused.reason, refused.detail,
-                    batch.source, batch.partition, batch.offsets[i], batch.payloads[i],
+                    batch.source, batch.partition, batch.offsets[i], _raw(batch, i),
                 )
             )  # fmt: skip
         return Decoded(UNKNOWN_STREAM, batch.source, batch.partition, pl.DataFrame(), tuple(rejects))
@@ -200,7 +210,7 @@ class _StreamDecoder:
         events = done.select(*self._schema)
         rejects = tuple(
             Reject(
-                self.stream.name, *refused[i], batch.source, batch.partition, batch.offsets[i], batch.payloads[i]
+                self.stream.name, *refused[i], batch.source, batch.partition, batch.offsets[i], _raw(batch, i)
             )
             for i in sorted(refused)
         )  # fmt: skip
@@ -312,6 +322,21 @@ class _StreamDecoder:
                 value = (value * field.scale).round().cast(pl.Int64, strict=False)
             done[field.column] = value
         return done
+
+
+def _raw(batch: RawBatch, i: int) -> bytes:
+    return batch.payloads[i] if batch.originals is None else batch.originals[i]
+
+
+def _not_mapped(batch: RawBatch, stream: str, i: int) -> Reject:
+    """The reject of what no mapping could make an event of; what nobody can read has the reason that it always has."""
+    reason, detail = Reason.NOT_MAPPED, (batch.refused or {})[i]
+    try:
+        parse_object(sound_line(batch.payloads[i]))
+    except RefusedError as error:
+        if error.reason in _UNREADABLE:
+            reason, detail = error.reason, error.detail
+    return Reject(stream, reason, detail, batch.source, batch.partition, batch.offsets[i], _raw(batch, i))
 
 
 def _check_arrival(

@@ -37,6 +37,7 @@ _REASONS: Final = {
     streams.Reason.WRONG_UNIT: "a unit that cannot be converted to the series' own",
     streams.Reason.AHEAD_OF_ARRIVAL: f"more than {streams.MAX_AHEAD_US // streams.MICROSECONDS_PER_SECOND} s ahead of "
     "its recorded arrival: the producer's clock is wrong",
+    streams.Reason.NOT_MAPPED: "a mapping can make no event of it; `stress-monitor map-check` shows why",
 }
 
 

@@ -127,6 +127,9 @@ FEED_REPEATED: Final = Family(
 FEED_OUT_OF_ORDER: Final = Family(
     "monitor_feed_out_of_order", "counter", "By the feed's own numbers: what came after a later number.", ("source",)
 )
+FEED_DROPPED: Final = Family(
+    "monitor_feed_dropped", "counter", "What the drop rules of a source's mapping have left out.", ("source",)
+)
 LAG: Final = Family(
     "monitor_consumer_lag_records", "gauge", "Messages that wait in a partition, as of the brokers' last word.",
     ("topic", "partition"),

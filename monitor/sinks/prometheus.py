@@ -86,6 +86,7 @@ class PrometheusSink(Sink):
                 ("connections", metrics.FEED_CONNECTIONS), ("frames", metrics.FEED_FRAMES),
                 ("bytes", metrics.FEED_BYTES), ("missing", metrics.FEED_MISSING),
                 ("repeated", metrics.FEED_REPEATED), ("out_of_order", metrics.FEED_OUT_OF_ORDER),
+                ("dropped", metrics.FEED_DROPPED),
             )
         }  # fmt: skip
         self._outbox_waiting = _gauge(metrics.OUTBOX_WAITING, registry)

@@ -8,7 +8,7 @@ source by itself and holds it to what is written here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class RawBatch:
         arrived_us: wall time of arrival, epoch microseconds, one a payload; None if it was not recorded.
         of_messages: each position is that of a message, times `LINES_A_MESSAGE`, and of a line in it, from 0.
         generation: of the group that shares the partitions out, when this one was ours; None: they are not shared.
+        originals: what came, one a payload, where a mapping made the payloads of it; None: they are the payloads.
+        refused: by index, a sentence on why the mapping could make no event; the payload there is what came.
     """
 
     source: str
@@ -47,6 +49,22 @@ class RawBatch:
     arrived_us: Sequence[int] | None = None
     of_messages: bool = False
     generation: int | None = None
+    originals: Sequence[bytes] | None = None
+    refused: Mapping[int, str] | None = None
+
+    def part(self, first: int, upto: int) -> RawBatch:
+        """The payloads from one index to before another, as a batch."""
+        if first == 0 and upto == len(self):
+            return self
+        refused = self.refused and {at - first: why for at, why in self.refused.items() if first <= at < upto}
+        return replace(
+            self,
+            offsets=self.offsets[first:upto],
+            payloads=self.payloads[first:upto],
+            arrived_us=None if self.arrived_us is None else self.arrived_us[first:upto],
+            originals=None if self.originals is None else self.originals[first:upto],
+            refused=refused or None,
+        )
 
     def place(self, position: int) -> tuple[int, int | None]:
         """Where a person finds a payload again: the offset, and the line in the message, from 1; None without lines."""
@@ -174,7 +192,8 @@ class Source(ABC):
         """What it has counted since `open`, by what it is: each number only rises.
 
         Of a feed: `frames` and `bytes` that came; by the feed's own numbers `missing` events or frames, `repeated`
-        ones, which are not handed over, and those that came `out_of_order`. A source that counts nothing has none.
+        ones, which are not handed over, and those that came `out_of_order`. Where there is a mapping, what it has
+        `dropped` by its rules. A source that counts nothing has none.
         """
         return {}
 

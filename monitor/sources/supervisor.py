@@ -46,6 +46,7 @@ CONNECTIONS: Final = "connections"
 """Among the counts of a feed: how often it was connected."""
 LIVE_KINDS: Final = frozenset({KAFKA, "websocket"})
 """Kinds of feed whose events arrive now; of all others it is not known when they arrived, or they say it."""
+_OF_WHAT_CAME: Final = ("frames", "dropped")
 
 _log = structlog.get_logger(__name__)
 
@@ -405,7 +406,8 @@ class _Keeper:
             if batch is not None:
                 self._hand_over(source, batch, now)
                 heard_at = now
-            self._exchange(source)
+            if self._exchange(source):
+                heard_at = now
             if batch is not None:
                 continue
             if self.feed.silence_seconds is not None and now - heard_at >= self.feed.silence_seconds:
@@ -417,8 +419,12 @@ class _Keeper:
         self._exchange(source)
         return False
 
-    def _exchange(self, source: Source) -> None:
-        """Learn how the source's partitions stand, and tell it what was taken in for good."""
+    def _exchange(self, source: Source) -> bool:
+        """Learn how the source's partitions stand, and tell it what was taken in for good.
+
+        Returns whether something came, handed over or not: a feed whose heartbeats a mapping drops is not silent. Only
+        what is handed over ends a silence, for a server that confirms each subscription may send nothing else.
+        """
         self.partitions = source.partitions()
         # One that had nothing yet goes on, too, where it stands, and not where a new one would begin.
         self.resume |= {name: each.position for name, each in self.partitions.items()}
@@ -426,10 +432,12 @@ class _Keeper:
         if marks is not self._told_marks:
             source.keep(marks)
             self._told_marks = marks
-        counts = dict(source.counts())
-        if counts != self._told_counts:
-            before, self._told_counts = self._told_counts, counts
-            self._world.on_counts(self.feed.name, {what: count - before.get(what, 0) for what, count in counts.items()})
+        before, counts = self._told_counts, dict(source.counts())
+        if counts == before:
+            return False
+        self._told_counts = counts
+        self._world.on_counts(self.feed.name, {what: count - before.get(what, 0) for what, count in counts.items()})
+        return any(counts.get(what, 0) > before.get(what, 0) for what in _OF_WHAT_CAME)
 
     def _hand_over(self, source: Source, batch: RawBatch, now: float) -> None:
         if batch.arrived_us is None and self.feed.kind in LIVE_KINDS:

@@ -110,6 +110,7 @@ class FaultySource(Source):
         self.steps = list(side.connections.pop(0)) if side.connections else []
         self.at: dict[str, int] = {}
         self.has_ended = False
+        self.dropped = 0
         self.threads = [threading.get_ident()]
         self.closed: list[float] = []
 
@@ -129,6 +130,8 @@ class FaultySource(Source):
         step = self.steps.pop(0) if self.steps else self.side.then
         if isinstance(step, Exception):
             raise step
+        if step == "dropped":
+            self.dropped += 1
         if step == "end":
             self.has_ended = True
         if isinstance(step, str):
@@ -146,6 +149,9 @@ class FaultySource(Source):
     @property
     def exhausted(self) -> bool:
         return self.has_ended
+
+    def counts(self) -> Mapping[str, int]:
+        return {"dropped": self.dropped}
 
     def lag(self) -> int | None:
         return None
@@ -388,6 +394,22 @@ def test_something_now_and_then_is_no_silence() -> None:
     with running({"a": side}, silence_seconds=30.0, idle_seconds=0.5) as run:
         run.take_until(lambda _: run.supervisor.ended)
     assert run.states("a") == [CONNECTING, UP, ENDED]
+
+
+def test_a_feed_whose_heartbeats_are_dropped_is_not_silent() -> None:
+    beat: list[Step] = [*["idle"] * 50, "dropped"]
+    side = Side({"p": numbered(1)}, [[1, *beat * 5, "end"]])
+    with running({"a": side}, silence_seconds=30.0, idle_seconds=0.5) as run:
+        run.take_until(lambda _: run.supervisor.ended)
+    assert run.states("a") == [CONNECTING, UP, ENDED]
+
+
+def test_what_is_dropped_ends_no_silence() -> None:
+    quiet: list[Step] = ["idle"] * 400
+    side = Side({"p": numbered(1)}, [[*quiet], ["dropped", *quiet], ["dropped", *quiet], [1, "end"]])
+    with running({"a": side}, silence_seconds=30.0, idle_seconds=0.5) as run:
+        run.take_until(lambda _: run.supervisor.ended)
+    assert run.states("a") == [CONNECTING, UP, SILENT, UP, ENDED]
 
 
 def test_a_feed_without_a_limit_may_be_silent_for_ever() -> None:
