@@ -34,6 +34,7 @@ from monitor.produce.kafka import GIVEN_UP_SECONDS, MOST_EVENTS_A_MESSAGE, Kafka
 from monitor.produce.run import Produced
 from monitor.produce.run import produce as publish
 from monitor.produce.target import Target, TargetError
+from monitor.produce.websocket import WebSocketTarget
 from monitor.progress import ReplayProgress
 from monitor.sources.base import SourceError
 from monitor.sources.inputs import parse_inputs
@@ -46,6 +47,7 @@ _SLICES_A_SECOND = 10
 @app.command(
     epilog="Examples: stress-monitor produce --scenario repo-squeeze --at-once   |   "
     "stress-monitor produce repo=trades.ndjson.gz --to kafka://127.0.0.1:9092 --rate 500   |   "
+    "stress-monitor produce --to ws://127.0.0.1:8765   |   "
     "stress-monitor produce --history repo-2018-2025 --from 2019-09-10 --until 2019-09-30 --to out/feed"
 )
 def produce(
@@ -61,9 +63,9 @@ def produce(
     to: Annotated[
         str | None,
         typer.Option(
-            help="kafka://HOST:PORT, several with commas: each stream to its topic. Or a folder: a file a stream. Or "
-            "a path that ends in .ndjson or .jsonl, also with .gz or .zst behind: one file. Default: the brokers of "
-            "the settings.",
+            help="kafka://HOST:PORT, several with commas: each stream to its topic. Or ws://HOST:PORT: a WebSocket "
+            "feed is served there, for whoever connects. Or a folder: a file a stream. Or a path that ends in .ndjson "
+            "or .jsonl, also with .gz or .zst behind: one file. Default: the brokers of the settings.",
             show_default=False,
         ),
     ] = None,
@@ -99,11 +101,12 @@ def produce(
         ),
     ] = False,
 ) -> None:
-    """Publish a scenario, a carried history or files, to Kafka or to files.
+    """Publish a scenario, a carried history or files, to Kafka, as a WebSocket feed, or to files.
 
     Without an input it is the embedded scenario of the settings, made up: its past goes out at once, then its story
     as it happens. Ctrl-C stops it; what was sent by then has arrived. Brokers that go away are waited for: nothing
-    is lost, and nothing comes twice.
+    is lost, and nothing comes twice. A WebSocket feed begins when its first reader connects,
+    numbers its events (`seq`), and closes the connections at its end.
     """
     if sum(map(bool, (inputs, scenario, history))) > 1:
         fail(
@@ -121,29 +124,30 @@ def produce(
             fail(f"{name} {value:g}: a finite number above 0 is needed")
     settings = settings_of(config, scenario={"name": scenario, "seed": seed})
     where = to or settings.kafka.url
-    if events_a_message > 1 and "://" not in where:
-        fail(f"--events-a-message is of Kafka, and --to {where} is a file or a folder")
+    if events_a_message > 1 and (_is_served(where) or "://" not in where):
+        fail(f"--events-a-message is of Kafka, and --to {where} is none")
     stop = _asked_to_stop()
-    target: Target | None = None
     try:
         story = None if inputs else _story(settings, history, first, last, speed, at_speed_one=now)
         feed = StoryFeed(story, at_once=at_once) if story else _files(inputs or [], rate)
         target = _target(settings, where, events_a_message, stop)
-        _say_what(story, inputs, where)
-        with ReplayProgress(err) as progress:
-            what = story.name if story else "files"
-            done = publish(
-                feed,
-                target,
-                stop,
-                rate=rate,
-                now_us=wall_time.time_ns() // 1_000 if now else None,
-                on_progress=lambda read, total, _: progress.read(what, read, total),
-            )
-        target.close()
-    except (SourceError, StoryError, TargetError, KafkaConnectionError) as error:
-        if isinstance(target, KafkaTarget):
+        try:
+            if isinstance(target, WebSocketTarget):
+                where = target.url
+            _say_what(story, inputs, where)
+            with ReplayProgress(err) as progress:
+                what = story.name if story else "files"
+                done = publish(
+                    feed,
+                    target,
+                    stop,
+                    rate=rate,
+                    now_us=wall_time.time_ns() // 1_000 if now else None,
+                    on_progress=lambda read, total, _: progress.read(what, read, total),
+                )
+        finally:
             target.close()
+    except (SourceError, StoryError, TargetError, KafkaConnectionError) as error:
         fail(error)
     _tell_summary(done, where)
 
@@ -172,6 +176,8 @@ def _files(inputs: list[str], rate: float | None) -> Feed:
 
 
 def _target(settings: Settings, where: str, events_a_message: int, stop: threading.Event) -> Target:
+    if _is_served(where):
+        return WebSocketTarget(where, say=_say, stop=stop, stop_within_seconds=settings.run.stop_within_seconds)
     if "://" not in where:
         return FilesTarget(Path(where))
     try:
@@ -182,10 +188,18 @@ def _target(settings: Settings, where: str, events_a_message: int, stop: threadi
     return KafkaTarget(
         Publisher(connection, wait_seconds=_LOOK_SECONDS, delivery_seconds=GIVEN_UP_SECONDS),
         events_a_message=events_a_message,
-        say=lambda text: err.print(text, markup=False, highlight=False, soft_wrap=True),
+        say=_say,
         stop=stop,
         stop_within_seconds=settings.run.stop_within_seconds,
     )
+
+
+def _is_served(where: str) -> bool:
+    return where.startswith(("ws://", "wss://"))
+
+
+def _say(text: str) -> None:
+    err.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _asked_to_stop() -> threading.Event:
@@ -203,7 +217,7 @@ def _asked_to_stop() -> threading.Event:
 
 def _say_what(story: Story | None, inputs: list[str] | None, where: str) -> None:
     what = f"{story.name}, {story.title}" if story else " ".join(inputs or [])
-    err.print(f"publishes {what}, to {where}; Ctrl-C stops it", markup=False, highlight=False, soft_wrap=True)
+    _say(f"publishes {what}, to {where}; Ctrl-C stops it")
 
 
 def _tell_summary(done: Produced, where: str) -> None:
@@ -212,10 +226,7 @@ def _tell_summary(done: Produced, where: str) -> None:
         for stream, count in sorted(done.events.items()):
             table.add_row(stream, f"{count:,}")
         err.print(table)
-    err.print(
+    _say(
         f"{done.total:,} events to {where} in {done.seconds:.1f} s ({done.a_second:,} events a second)"
-        + ("; stopped before the end" if done.was_stopped else ""),
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        + ("; stopped before the end" if done.was_stopped else "")
     )

@@ -12,6 +12,8 @@ import msgspec
 from monitor.streams import CDS, NEWISSUE, REFERENCE, REPO, REPO_BENCHMARK, STREAMS, TREASURY
 
 BOM: Final = b"\xef\xbb\xbf"
+SEQUENCE: Final = "seq"
+"""Where an event of a feed that we serve has its number."""
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes that are no object."""
 
@@ -69,16 +71,25 @@ def one_line(payload: bytes) -> bytes:
 
 def with_stream(event: Event) -> bytes:
     """The object with its stream in it, on one line; what is no object stays as it is."""
+    return _with_members(event, {"stream": msgspec.json.encode(event.stream)})
+
+
+def with_number(event: Event, number: int) -> bytes:
+    """The object with its stream, and with its number in the feed as `seq`; what is no object stays as it is."""
+    return _with_members(event, {"stream": msgspec.json.encode(event.stream), SEQUENCE: b"%d" % number})
+
+
+def _with_members(event: Event, members: dict[str, bytes]) -> bytes:
     text = event.payload.removeprefix(BOM).lstrip()
     if not text.startswith(b"{"):
         return one_line(event.payload)
-    if b'"stream"' not in text and b"\\u" not in text:
+    if b"\\u" not in text and not any(b'"%s"' % name.encode() in text for name in members):
         rest = text[1:].lstrip()
-        return one_line(b'{"stream":"%s"%s%s' % (event.stream.encode(), b"" if rest[:1] == b"}" else b",", rest))
+        named = b",".join(b'"%s":%s' % (name.encode(), value) for name, value in members.items())
+        return one_line(b"{%s%s%s" % (named, b"" if rest[:1] == b"}" else b",", rest))
     try:
         parts = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     except UNREADABLE:
         return one_line(event.payload)
-    parts.pop("stream", None)
-    named = {"stream": msgspec.Raw(msgspec.json.encode(event.stream))}
-    return one_line(msgspec.json.encode(named | parts))
+    others = {name: value for name, value in parts.items() if name not in members}
+    return one_line(msgspec.json.encode({name: msgspec.Raw(value) for name, value in members.items()} | others))

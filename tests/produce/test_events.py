@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.engine.decode import Decoder
-from monitor.produce.events import Event, key_and_print, one_line, with_stream
+from monitor.produce.events import Event, key_and_print, one_line, with_number, with_stream
 from monitor.sources.base import RawBatch
 from monitor.streams import STREAMS
 from tests.produce.made import as_told, small_story
@@ -63,7 +63,9 @@ VALUES = st.recursive(
 
 
 @given(
-    st.dictionaries(st.sampled_from(["ts", "stream", "rate", "x", "ä"]) | st.text(max_size=4), VALUES, max_size=5),
+    st.dictionaries(
+        st.sampled_from(["ts", "stream", "seq", "rate", "x", "ä"]) | st.text(max_size=4), VALUES, max_size=5
+    ),
     st.sampled_from(sorted(STREAMS)),
     st.booleans(),
     st.sampled_from([None, 1]),
@@ -71,9 +73,10 @@ VALUES = st.recursive(
 def test_an_object_with_its_stream_is_the_same_object(
     made: dict[str, object], stream: str, ascii_: bool, indent: int | None
 ) -> None:
-    line = with_stream(Event(stream, json.dumps(made, ensure_ascii=ascii_, indent=indent).encode()))
-    assert json.loads(line) == made | {"stream": stream}
-    assert b"\n" not in line
+    event = Event(stream, json.dumps(made, ensure_ascii=ascii_, indent=indent).encode())
+    assert json.loads(with_stream(event)) == made | {"stream": stream}
+    assert json.loads(with_number(event, 7)) == made | {"stream": stream, "seq": 7}
+    assert b"\n" not in with_stream(event) + with_number(event, 7)
 
 
 def test_the_stream_wins_over_one_that_the_object_says_however_it_is_written() -> None:
@@ -83,7 +86,7 @@ def test_the_stream_wins_over_one_that_the_object_says_however_it_is_written() -
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b"nonsense", b'{"stream":"re', b"\xff\xfe"])
 def test_what_is_no_object_stays_as_it_is(text: bytes) -> None:
-    assert with_stream(Event("repo", text)) == text
+    assert with_stream(Event("repo", text)) == with_number(Event("repo", text), 7) == text
 
 
 def test_the_digits_of_numbers_stay() -> None:
