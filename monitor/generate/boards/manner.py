@@ -82,6 +82,7 @@ MILLION_USD: Final = Unit("currencyUSD", 1, 1e6)
 BILLION_USD: Final = Unit("currencyUSD", 1, 1e9)
 A_SECOND: Final = Unit("suffix:/s", 1)
 BYTES: Final = Unit("bytes", 0)
+BYTES_A_SECOND: Final = Unit("Bps", 0)
 LEVEL: Final = Unit("none", 0)
 """A number that words stand for."""
 

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from monitor.generate.boards.panels import Placed
 
 NO_TOPIC: Final = "no topic is read"
+NO_FEED: Final = "no feed is read over WebSocket"
+NO_NUMBERS: Final = "no feed with numbers is read"
 NO_OUTBOX: Final = "nothing is sent to other programs"
 _OF_JOB: Final = f'{{job="{JOB}"}}'
+MOST_FEEDS: Final = MOST_LINES // 4
 MEMORY: Final = "process_resident_memory_bytes"
 STARTED: Final = "process_start_time_seconds"
 CPU: Final = "process_cpu_seconds_total"
@@ -289,6 +292,18 @@ _DETAILS: Final = (
         metrics.EMPTY.scraped, _PLACE, manner.COUNT, NO_TOPIC,
     ),
     _Detail(
+        "connections", "Connections", "How often a source was connected: each is a gap in a feed over WebSocket.",
+        metrics.FEED_CONNECTIONS.scraped, "source", manner.COUNT, "no source",
+    ),
+    _Detail(
+        "frames", "Frames of feeds", "What feeds over WebSocket send, in frames.",
+        metrics.FEED_FRAMES.scraped, "source", manner.A_SECOND, NO_FEED, rate=True,
+    ),
+    _Detail(
+        "feed-bytes", "Bytes of feeds", "The same in bytes, unpacked.",
+        metrics.FEED_BYTES.scraped, "source", manner.BYTES_A_SECOND, NO_FEED, rate=True,
+    ),
+    _Detail(
         "outbox-waiting", "Messages not acknowledged", "For other programs, by sink.",
         metrics.OUTBOX_WAITING.scraped, "sink", manner.COUNT, NO_OUTBOX,
     ),
@@ -332,4 +347,21 @@ def _details() -> list[Placed]:
         ],
         manner.COUNT, 8, low=0,
     )  # fmt: skip
-    return [*(detail.panel() for detail in _DETAILS), arrival, processor, files]
+    counted = (
+        (metrics.FEED_MISSING, "never came"), (metrics.FEED_OUT_OF_ORDER, "came late"),
+        (metrics.FEED_REPEATED, "came again"), (metrics.FEED_DROPPED, "left out by its mapping"),
+    )  # fmt: skip
+    lost = _lines(
+        About(
+            "feeds", "What feeds lost",
+            "By the feed's own numbers: what never came, what came after later ones, and what came again and was "
+            "dropped; and what the drop rules of its mapping have left out.",
+            "What never came is lost: open the runbook of FeedMissing. The others do no harm.",
+        ),
+        [
+            (f"topk({MOST_FEEDS}, {_rate(metric.scraped, 'source')})", f"{{{{source}}}}, {what}")
+            for metric, what in counted
+        ],
+        manner.A_SECOND, 8, none=NO_NUMBERS, low=0,
+    )  # fmt: skip
+    return [*(detail.panel() for detail in _DETAILS), lost, arrival, processor, files]

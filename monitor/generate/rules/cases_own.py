@@ -346,8 +346,16 @@ def _outbox(teller: _Teller) -> _Telling:
     return told.look(2).look(6, says(3)).look(28).look(33, says(2)).look(60)
 
 
+def _feed_missing(teller: _Teller) -> _Telling:
+    said: Said = "warning", {"source": "desk"}, "About 13 messages of the feed desk never came, in 10 minutes."
+    told = teller.of("FeedMissing", "a few; many, with a missed scrape; none; another feed that misses none")
+    told.series(metrics.FEED_MISSING.scraped, [(4, 0), (26, 3), (1, None), (40, 15)], source="desk")
+    told.series(metrics.FEED_MISSING.scraped, [(70, 0)], source="other")
+    return told.look(6).look(28).look(33, said).look(60)
+
+
 _STORIES: Final = (
     _watchdog, _down, _one_of_two_down, _absent, _never_started, _not_a_monitor, _stages, _restarting, _not_ready,
     _watermark_stands, _late_only, _catching_up, _nothing_taken, _loop_stands, _blind, _blind_for_long, _rejects,
-    _lag, _bursts, _skew, _played, _ahead, _series_dropped, _state, _outbox,
+    _feed_missing, _lag, _bursts, _skew, _played, _ahead, _series_dropped, _state, _outbox,
 )  # fmt: skip

@@ -33,6 +33,8 @@ FEW_REJECTS: Final = 10
 """So many in the window at least: a single bad message is in the log, and wakes nobody."""
 REJECTED_WARNING, REJECTED_CRITICAL = 0.01, 0.1
 """A hundredth is a producer with a fault; a tenth is a market that is seen in part."""
+FEW_MISSING: Final = 10
+"""So many messages of a feed within ten minutes at least: one that is lost now and then is in the log."""
 LAG_RECORDS: Final = 1_000
 """Fewer are taken in a moment."""
 SKEW_SECONDS: Final = streams.MAX_AHEAD_US / streams.MICROSECONDS_PER_SECOND / 2
@@ -140,6 +142,7 @@ _GROWS_SUMMARY: Final = (
 )
 
 _REFUSED_AHEAD: Final = f'increase({metrics.REJECTED.scraped}{{reason="{streams.Reason.AHEAD_OF_ARRIVAL}"}}[{WINDOW}])'
+_MISSING: Final = f"sum by (source) (increase({metrics.FEED_MISSING.scraped}[10m]))"
 _DROPPED: Final = metrics.OUTBOX_DROPPED.scraped
 # What is played has its own clock, which is not to be compared with the wall's.
 _BY_THE_WALL: Final = f'{metrics.CLOCK_INFO.scraped}{{clock="{metrics.WALL}"}}'
@@ -281,6 +284,19 @@ def own_alerts(facts: Facts) -> tuple[OwnAlert, ...]:
                 ),
             ),
             labels=("stream",),
+        ),
+        OwnAlert(
+            "FeedMissing",
+            "By the numbers that the feed itself gives, some of what it sent never came. Quotes and trades that are "
+            "missing make a market look calmer, or emptier, than it is.",
+            (
+                OwnRule(
+                    WARNING, f"{_MISSING} >= {FEW_MISSING}", "0s",
+                    'About {{ $value | printf "%.0f" }} messages of the feed {{ $labels.source }} never came, in 10 '
+                    "minutes.",
+                ),
+            ),
+            labels=("source",),
         ),
         OwnAlert(
             "ConsumerLagGrowing",
