@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import CloseCode
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from monitor.produce.events import Event
 from monitor.produce.readers import QUEUED_FRAMES
@@ -267,7 +268,11 @@ def test_what_readers_say_is_read_and_heeded_by_nobody() -> None:
 
 
 def test_a_page_in_a_browser_is_refused() -> None:
-    with served() as target, pytest.raises(InvalidStatus) as refused, connect(target.url, origin="http://evil.example"):
+    with (
+        served() as target,
+        pytest.raises(InvalidStatus) as refused,
+        connect(target.url, origin=Origin("http://evil.example")),
+    ):
         pass
     assert refused.value.response.status_code == 403
 

@@ -26,7 +26,8 @@ from tests.prometheus.tools import alerts, all_rules, lay_out, need, run
 
 OWN = {
     "Watchdog", "MonitorDown", "MonitorAbsent", "MonitorNotReady", "MonitorStuck", "SegmentBlind", "RejectsHigh",
-    "ConsumerLagGrowing", "ClockSkew", "SeriesDropped", "StateNotWritable", "FeedMissing", "OutboxDropping", "MonitorRestarting",
+    "ConsumerLagGrowing", "ClockSkew", "SeriesDropped", "StateNotWritable", "OutboxDropping", "MonitorRestarting",
+    "FeedMissing",
 }  # fmt: skip
 TESTS = [name for name in rules.files(Facts()) if "/tests/" in name]
 RULED = [signal for signal in CATALOGUE if signal.thresholds]

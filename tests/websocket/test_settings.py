@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from typer.testing import CliRunner
 
 from monitor.cli import app
+from monitor.config import load
 from monitor.config.websocket import WebSocketSourceSettings
 from monitor.sinks.prometheus import PrometheusSink
 
@@ -87,3 +88,9 @@ def test_the_counts_of_feeds_are_metrics() -> None:
                  "out_of_order_total 2"):  # fmt: skip
         name, value = line.split()
         assert f'monitor_feed_{name}{{source="desk"}} {value}.0\n' in page
+
+
+def test_what_is_shipped_is_sound() -> None:
+    source = load(Path(__file__).parents[2] / "deploy/monitor.websocket.toml").sources["feed"]
+    assert isinstance(source, WebSocketSourceSettings)
+    assert source.numbers("feed") is not None
