@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -69,7 +70,11 @@ def _told(decoded: Decoded, batch: RawBatch, late: int, doubles: int) -> Ingeste
     last: int | None = None
     if decoded.events.height:
         first, last = decoded.events.select(first=c("ts_us").min(), last=c("ts_us").max()).row(0)
-    rejects = tuple(_rejected(each, batch) for each in decoded.rejects)
+    rejects = tuple(
+        [_rejected(each, batch) for each in decoded.rejects]
+        if batch.originals is None
+        else _of_messages(decoded.rejects, batch)
+    )
     return Ingested(decoded.stream, decoded.events.height, late, doubles, first, last, rejects)
 
 
@@ -78,6 +83,23 @@ def _rejected(reject: Reject, batch: RawBatch) -> RejectedEvent:
     return RejectedEvent(
         reject.stream, reject.reason, reject.detail, reject.source, reject.partition, offset, reject.raw, line
     )
+
+
+def _of_messages(rejects: Sequence[Reject], batch: RawBatch) -> list[RejectedEvent]:
+    """A message and a reason at a time: each has the whole message, which may hold thousands of events."""
+    first: dict[tuple[int, str], Reject] = {}
+    count: Counter[tuple[int, str]] = Counter()
+    for each in rejects:
+        offset, _ = batch.place(each.offset)
+        first.setdefault((offset, each.reason), each)
+        count[offset, each.reason] += 1
+    told = []
+    for (offset, reason), each in first.items():
+        events = count[offset, reason]
+        detail = each.detail if events == 1 else f"{each.detail}; and {events - 1:,} more of the message"
+        place = each.source, each.partition, offset
+        told.append(RejectedEvent(each.stream, reason, detail, *place, each.raw, is_mapped=True, events=events))
+    return told
 
 
 def _quotes_of(decoded: Decoded) -> Decoded:

@@ -124,7 +124,7 @@ class Journal(Sink):
             if count:
                 self.counts[what.stream, name, ""] += count
         for reject in what.rejects:
-            self.counts[reject.stream, REJECTED, reject.reason] += 1
+            self.counts[reject.stream, REJECTED, reject.reason] += reject.events
 
     def tells(self, tick: int) -> None:
         """Note that the sinks are about to be told everything up to a tick."""

@@ -61,7 +61,7 @@ class Summary:
         if what.doubles:
             self.doubles[what.stream] += what.doubles
         for reject in what.rejects:
-            self.rejects.setdefault(reject.stream, Counter())[reject.reason] += 1
+            self.rejects.setdefault(reject.stream, Counter())[reject.reason] += reject.events
         self.first_us = min((t for t in (self.first_us, what.first_event_us) if t is not None), default=None)
         self.last_us = max((t for t in (self.last_us, what.last_event_us) if t is not None), default=None)
 

@@ -189,6 +189,8 @@ class RejectedEvent:
         offset: its position there.
         raw: the bytes as they came.
         line: which line of a message of several, from 1; None where a message, or line, is one event.
+        is_mapped: a mapping looked at it: its bytes are a whole message as its vendor wrote it, in no shape of ours.
+        events: how many events of the message were refused so.
     """
 
     stream: str
@@ -199,6 +201,8 @@ class RejectedEvent:
     offset: int
     raw: bytes
     line: int | None = None
+    is_mapped: bool = False
+    events: int = 1
 
     @property
     def position(self) -> str:

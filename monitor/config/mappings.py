@@ -112,6 +112,7 @@ class MappingSettings(Section):
     fields_: dict[str, FieldSettings] = Field(alias="fields", min_length=1, description="By our field's name.")
     tables: dict[str, dict[str, Plain]] = Field({}, description="Tables that fields name: theirs to ours.")
     drop: tuple[DropSettings, ...] = Field((), description="What is not wanted.")
+    ignore: tuple[str, ...] = Field((), description='Whole messages that are no JSON and not wanted, such as "PING".')
 
     model_config = ConfigDict(serialize_by_alias=True)
 
@@ -137,4 +138,4 @@ class MappingSettings(Section):
             except MappingError as error:
                 raise MappingError(f"fields.{name}: {error}") from error
         drop = tuple(each.rule() for each in self.drop)
-        return Mapper(Shape(stream=stream, fields=fields, events=self.events, drop=drop))
+        return Mapper(Shape(stream=stream, fields=fields, events=self.events, drop=drop, ignore=self.ignore))

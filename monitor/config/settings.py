@@ -44,6 +44,7 @@ from monitor.signals.newissue.parameters import NewIssueParameters
 from monitor.signals.repo import RepoParameters
 from monitor.signals.thresholds import ThresholdRow
 from monitor.signals.treasury.parameters import TreasuryParameters
+from monitor.sources.file import TABLES, extension_of
 
 ENV_PREFIX = "MONITOR_"
 ENV_DELIMITER = "__"
@@ -100,6 +101,8 @@ class Settings(BaseSettings):
             if each.mapping not in self.mappings:
                 advice = near(each.mapping, self.mappings)
                 raise ValueError(f"sources.{name}.mapping: there is no [mappings.{each.mapping}]: {advice}")
+            if isinstance(each, FileSourceSettings) and extension_of(str(each.path)).startswith(TABLES):
+                raise ValueError(f"sources.{name}.mapping: a mapping reads NDJSON, and {each.path} is a table")
             if each.stream is not None and each.stream != self.mappings[each.mapping].stream:
                 raise ValueError(f"sources.{name}.stream: the mapping {each.mapping} says it already: leave it out")
         return self

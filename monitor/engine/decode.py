@@ -125,11 +125,12 @@ class Decoder:
     def decode(self, batch: RawBatch) -> list[Decoded]:
         """The batch's events and rejects, an entry a stream; every payload is in exactly one of them."""
         refused = batch.refused or {}
+        unreadable: dict[bytes, RefusedError | None] = {}
         which = [i for i in range(len(batch)) if i not in refused] if refused else range(len(batch))
         if batch.stream is not None:
             decoded_all = self._by_stream[batch.stream].decode(batch, which)
             if refused:
-                rejects = (*decoded_all.rejects, *(_not_mapped(batch, batch.stream, i) for i in refused))
+                rejects = (*decoded_all.rejects, *(_not_mapped(batch, batch.stream, i, unreadable) for i in refused))
                 decoded_all = replace(decoded_all, rejects=tuple(sorted(rejects, key=lambda each: each.offset)))
             return [decoded_all]
         rows: dict[str, list[int]] = {}
@@ -155,9 +156,10 @@ class Decoder:
     def _set_aside(batch: RawBatch, which: Sequence[int]) -> Decoded:
         known = ", ".join(streams.STREAMS)
         rejects = []
+        unreadable: dict[bytes, RefusedError | None] = {}
         for i in which:
             if batch.refused and i in batch.refused:
-                rejects.append(_not_mapped(batch, UNKNOWN_STREAM, i))
+                rejects.append(_not_mapped(batch, UNKNOWN_STREAM, i, unreadable))
                 continue
             try:
                 named = parse_object(sound_line(batch.payloads[i])).get("stream")
@@ -328,15 +330,30 @@ def _raw(batch: RawBatch, i: int) -> bytes:
     return batch.payloads[i] if batch.originals is None else batch.originals[i]
 
 
-def _not_mapped(batch: RawBatch, stream: str, i: int) -> Reject:
-    """The reject of what no mapping could make an event of; what nobody can read has the reason that it always has."""
+def _not_mapped(batch: RawBatch, stream: str, i: int, unreadable: dict[bytes, RefusedError | None]) -> Reject:
+    """The reject of what no mapping could make an event of; what nobody can read has the reason that it always has.
+
+    Args:
+        batch: the batch.
+        stream: the contract that it would have had.
+        i: where in the batch it stands.
+        unreadable: what was found out of messages, of which one may be refused a thousand times.
+    """
     reason, detail = Reason.NOT_MAPPED, (batch.refused or {})[i]
-    try:
-        parse_object(sound_line(batch.payloads[i]))
-    except RefusedError as error:
-        if error.reason in _UNREADABLE:
-            reason, detail = error.reason, error.detail
+    message = batch.payloads[i]
+    if message not in unreadable:
+        unreadable[message] = _why_unreadable(message)
+    if why := unreadable[message]:
+        reason, detail = why.reason, why.detail
     return Reject(stream, reason, detail, batch.source, batch.partition, batch.offsets[i], _raw(batch, i))
+
+
+def _why_unreadable(message: bytes) -> RefusedError | None:
+    try:
+        parse_object(sound_line(message))
+    except RefusedError as error:
+        return error if error.reason in _UNREADABLE else None
+    return None
 
 
 def _check_arrival(

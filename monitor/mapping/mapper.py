@@ -80,6 +80,7 @@ class Mapper:
         self._constants = {
             name: _constants(shape, name) | ({"stream": name} if self.stream is None else {}) for name in among
         }
+        self._ignored = frozenset(text.strip().encode() for text in shape.ignore)
         self._decode = msgspec.json.Decoder(float_hook=Decimal).decode
         self._encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -87,6 +88,8 @@ class Mapper:
         """What becomes of a payload: an entry an event that it holds, in their order."""
         if len(payload) > MAX_LINE_BYTES:
             return [NotMapped(f"the line is longer than {MAX_LINE_BYTES:,} bytes")]
+        if self._ignored and (text := payload.strip()) in self._ignored:
+            return [Dropped(f"ignore: {text.decode()}")]
         try:
             message = self._decode(payload.removeprefix(_BOM))
         except ArithmeticError:
@@ -112,7 +115,8 @@ class Mapper:
         if self._events is None:
             if type(message) is not dict:
                 raise NotMappedError(
-                    f'a JSON object is wanted, not {shown(message)} (of an array events = "$" takes the elements)'
+                    f'a JSON object is wanted, not {shown(message)} (of an array events = "$" takes the elements, and '
+                    'a path with a place, such as "2.px", what stands in it)'
                 )
             return (message,)
         found = find(message, self._events)
@@ -141,7 +145,9 @@ class Mapper:
             return NotMapped(str(error))
         except LeftOutError as error:
             return Dropped(str(error))
-        except (OverflowError, msgspec.MsgspecError, RecursionError) as error:
+        except ArithmeticError as error:
+            return NotMapped(f"it has a number that cannot be counted with: {type(error).__name__}")
+        except (msgspec.MsgspecError, RecursionError) as error:
             return NotMapped(f"it cannot be written as JSON: {error}")
 
 
@@ -168,6 +174,8 @@ def _fields(shape: Shape, stream: str) -> list[tuple[str, Reader]]:
     """What makes the fields of a stream, but for those that are always the same."""
     made = [(field, shape.fields[field.name]) for field in STREAMS[stream].fields if field.name in shape.fields]
     readers = [(field.name, _of_setting(f"fields.{field.name}", reader, field, rule)) for field, rule in made]
+    # What leaves an event out comes first: of what is not wanted, nothing else matters.
+    readers.sort(key=lambda named: shape.fields[named[0]].unknown != "drop")
     return [(name, read) for name, read in readers if shape.fields[name].constant is None]
 
 
@@ -183,6 +191,8 @@ def _drop_test(name: str, rule: DropRule) -> Callable[[object, object], None]:
     look = _of_setting(name, finder, rule.path)
     # What is true is no 1 here, as in JSON.
     plain = frozenset(exact(each) for each in rule.among if not isinstance(each, bool | list))
+    # A text also means a number of these digits, as in a table.
+    digits = frozenset(each for each in rule.among if isinstance(each, str))
     flags = frozenset(each for each in rule.among if isinstance(each, bool))
 
     def drops(element: object, message: object) -> None:
@@ -196,7 +206,7 @@ def _drop_test(name: str, rule: DropRule) -> Callable[[object, object], None]:
         elif type(value) is bool:
             if value in flags:
                 raise LeftOutError(f"{name}: {rule.path} is {shown(value)}")
-        elif type(value) is not dict and type(value) is not list and value in plain:
+        elif type(value) is not dict and type(value) is not list and (value in plain or word_of(value) in digits):
             raise LeftOutError(f"{name}: {rule.path} is {shown(value)}")
 
     return drops

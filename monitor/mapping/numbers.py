@@ -44,9 +44,9 @@ def decimal_of(value: object) -> Decimal:
     elif type(value) is not Decimal:
         raise NotMappedError(f"{shown(value)} is no number")
     number: Decimal = value
-    if number and not (
-        -MOST_DIGITS <= number.adjusted() <= MOST_DIGITS and len(number.as_tuple().digits) <= MOST_DIGITS
-    ):
+    if number.is_zero():  # of which 0e-9999999 is one, too
+        return Decimal(0)
+    if not (-MOST_DIGITS <= number.adjusted() <= MOST_DIGITS and len(number.as_tuple().digits) <= MOST_DIGITS):
         raise NotMappedError(f"{shown(number)} has more digits, or is larger or smaller, than a number of a market")
     return number
 

@@ -94,9 +94,11 @@ class Shape:
         fields: by our field's name.
         events: where in a message its events are: an object, or an array of them; None: it is one itself.
         drop: what is not wanted.
+        ignore: whole messages that are not wanted, and need be no JSON.
     """
 
     stream: str | StreamRule
     fields: Mapping[str, FieldRule]
     events: str | None = None
     drop: tuple[DropRule, ...] = field(default=())
+    ignore: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.kafka.names import partition_name, topic_and_number
-from monitor.sinks.base import SYNTHETIC
+from monitor.sinks.base import MAPPED, SYNTHETIC
 from monitor.sinks.rejects import REFUSED_AT
 from monitor.streams import MAX_LINE_BYTES, STREAMS
 
@@ -43,6 +43,7 @@ class Kept:
         raw: the bytes as they came.
         refused_us: when it was refused, epoch microseconds; None where that was not kept.
         is_synthetic: whether it is made up.
+        is_mapped: whether it is a whole message as its vendor wrote it, which came by a mapping.
         kept_in: the rejects topic that has it; empty for a file.
     """
 
@@ -57,6 +58,7 @@ class Kept:
     raw: bytes
     refused_us: int | None
     is_synthetic: bool = False
+    is_mapped: bool = False
     kept_in: str = ""
 
     @property
@@ -105,13 +107,14 @@ def of_line(line: bytes) -> Kept:
             reason=told["reason"],
             detail=told["detail"],
             source=told["source"],
-            topic=_topic_of(told["stream"], place),
+            topic=_topic_of(told["stream"], place, is_mapped=bool(told.get(MAPPED))),
             place=place,
             offset=int(offset),
             line=int(number) if number else None,
             raw=raw,
             refused_us=None if at is None else int(datetime.fromisoformat(at).timestamp() * _MICROSECONDS),
             is_synthetic=bool(told.get(SYNTHETIC)),
+            is_mapped=bool(told.get(MAPPED)),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotKeptError(f"no line of a refused event: {error!r}") from error
@@ -126,26 +129,31 @@ def of_message(kept_in: str, headers: Sequence[tuple[str, bytes]], value: bytes 
     try:
         told = {name: text.decode() for name, text in headers}
         topic, partition = told.get("topic"), told["partition"]
+        is_mapped = MAPPED in told
         return Kept(
             stream=told["stream"],
             reason=told["reason"],
             detail=told["detail"],
             source=told["source"],
-            topic=topic,
+            # A vendor's bytes go where vendor's bytes are read, and nowhere else.
+            topic=None if is_mapped and not partition.isdecimal() else topic,
             place=partition_name(topic, int(partition)) if topic and partition.isdecimal() else partition,
             offset=int(told["offset"]),
             line=int(told["line"]) if "line" in told else None,
             raw=value or b"",
             refused_us=timestamp_ms * 1_000,
             is_synthetic=SYNTHETIC in told,
+            is_mapped=is_mapped,
             kept_in=kept_in,
         )
     except (ValueError, KeyError, AttributeError) as error:
         raise NotKeptError(f"no message of a refused event: {error!r}") from error
 
 
-def _topic_of(stream: str, place: str) -> str | None:
+def _topic_of(stream: str, place: str, *, is_mapped: bool) -> str | None:
     came_by = topic_and_number(place)
     if came_by:
         return came_by[0]
+    if is_mapped:  # a vendor's bytes go where a vendor's bytes are read, and nowhere else
+        return None
     return STREAMS[stream].topic if stream in STREAMS else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from monitor.kafka.publisher import Publisher
 from monitor.redrive.origin import FLUSH_SECONDS, RedriveError
@@ -63,8 +64,12 @@ class Topics(Target):
         self._partitions: dict[str, int] = {}
 
     def refuses(self, each: Kept) -> str | None:
-        """One that names no topic."""
-        return None if each.topic else "nothing says which topic they came from"
+        """One that names no topic, and a vendor's message that came from none."""
+        if each.topic:
+            return None
+        if each.is_mapped:
+            return f"they came by the mapping of the source {each.source}, from no topic: have its feed send them again"
+        return "nothing says which topic they came from"
 
     def put(self, each: Kept, times: int) -> None:
         """Send the bytes as they came."""
@@ -92,6 +97,8 @@ class Topics(Target):
 class Folder(Target):
     """A new file a stream, as a replay reads them: a copy to try, so nothing counts as put back.
 
+    What came by a mapping is in no shape of ours: it goes to `SOURCE.raw.ndjson`, for a source with that mapping.
+
     Args:
         folder: made if it is not there.
 
@@ -110,7 +117,7 @@ class Folder(Target):
 
     def refuses(self, each: Kept) -> str | None:
         """One of no stream, or of more than a line."""
-        if each.stream not in STREAMS:
+        if each.stream not in STREAMS and not each.is_mapped:
             return "nothing says which stream they are of"
         return "they hold a line break, and would be two lines of a file" if b"\n" in each.raw else None
 
@@ -118,10 +125,11 @@ class Folder(Target):
         """Write the bytes as a line."""
         del times
         try:
-            if each.stream not in self._files:
+            name = f"{quote(each.source, safe='')}.raw" if each.is_mapped else each.stream
+            if name not in self._files:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._files[each.stream] = (self._folder / f"{each.stream}.ndjson").open("wb")
-            self._files[each.stream].write(each.raw + b"\n")
+                self._files[name] = (self._folder / f"{name}.ndjson").open("xb")
+            self._files[name].write(each.raw + b"\n")
         except OSError as error:
             raise self._broken(error) from error
 

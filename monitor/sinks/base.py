@@ -13,6 +13,10 @@ SYNTHETIC: Final = "synthetic"
 """The key by which outputs say that their events are made up."""
 
 
+MAPPED: Final = "mapped"
+"""The key by which a refused event says that a mapping looked at it: its bytes are a vendor's, in no shape of ours."""
+
+
 def synthetic_sentence(sentence: str) -> str:
     """A sentence about made-up events, so that nobody who reads it alone takes it for real."""
     return f"SYNTHETIC: {sentence}"

@@ -12,7 +12,7 @@ from polars import col as c
 from polars.exceptions import PolarsError
 
 from monitor.results import BLIND, INDEX_COLUMNS, MICROSECONDS_PER_SECOND, SEGMENTS, Level, rfc3339
-from monitor.sinks.base import SYNTHETIC, Sink, SinkError, synthetic_sentence
+from monitor.sinks.base import MAPPED, SYNTHETIC, Sink, SinkError, synthetic_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -209,6 +209,8 @@ def reject_line(reject: RejectedEvent) -> dict[str, Any]:
         "source": reject.source,
         "position": reject.position,
     }
+    if reject.is_mapped:
+        line |= {MAPPED: True, "events": reject.events}
     try:
         return line | {"raw": reject.raw.decode()}
     except UnicodeDecodeError:

@@ -46,7 +46,7 @@ class LogSink(Sink):
         if what.rejects:
             first = what.rejects[0]
             _log.warning(
-                "events refused", stream=what.stream, count=len(what.rejects),
+                "events refused", stream=what.stream, count=sum(each.events for each in what.rejects),
                 first_reason=first.reason, first_detail=first.detail, first_position=first.position,
                 **self._mark,
             )  # fmt: skip

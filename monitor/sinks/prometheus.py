@@ -248,7 +248,7 @@ class PrometheusSink(Sink):
         self._late.labels(what.stream).inc(what.late)
         self._doubles.labels(what.stream).inc(what.doubles)
         for reject in what.rejects:
-            self._rejected.labels(reject.stream, reject.reason).inc()
+            self._rejected.labels(reject.stream, reject.reason).inc(reject.events)
 
     def _take_in(self, row: dict[str, Any]) -> None:
         signal = self._signals[row["signal"]]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from monitor.kafka.names import MOST_TOPIC_CHARS, REJECTS_SUFFIX, topic_and_number
-from monitor.sinks.base import SYNTHETIC, Sink
+from monitor.sinks.base import MAPPED, SYNTHETIC, Sink
 from monitor.sinks.files import reject_line
 
 if TYPE_CHECKING:
@@ -205,6 +205,8 @@ class RejectTopic(Sink):
             "topic": topic, "partition": place, "offset": str(each.offset),
             "line": None if each.line is None else str(each.line),
         }  # fmt: skip
+        if each.is_mapped:
+            told |= {MAPPED: "true", "events": str(each.events)}
         headers = [(name, text.encode(errors=_ESCAPED)) for name, text in told.items() if text is not None]
         self._outbox.put(
             rejects_topic(topic or _UNKNOWN_TOPIC),

@@ -35,6 +35,8 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     kind + packing: (kind, packing) for kind in (".ndjson", ".jsonl", ".csv") for packing in _PACKINGS
 } | {".parquet": (".parquet", "")}
 """How a file's name may end: the format, and how it is packed."""
+TABLES = (".csv", ".parquet")
+"""Formats of tables, whose columns are those of a contract."""
 EXTENSIONS_TEXT = ".ndjson, .jsonl or .csv (each also with .gz or .zst behind), or .parquet"
 """The same for a message."""
 
@@ -89,7 +91,8 @@ class FileSource(Source):
         """Open the file, look at its beginning, and hold a table's columns against the contract.
 
         Args:
-            resume: see `Source.open`; a file that ends before the position has nothing to hand over.
+            resume: see `Source.open`; a file that ends before what was read of it before is refused when its
+                end is reached.
 
         Raises:
             SourceError: it cannot be read, or standard input is to be read again, with the reason and what to do.
@@ -147,7 +150,7 @@ class FileSource(Source):
             raise InputError(self.partition, "its name does not tell its format", f"it must end in {EXTENSIONS_TEXT}")
         kind, packing = EXTENSIONS[extension]
         contract = streams.STREAMS[self.stream] if self.stream is not None else None
-        if contract is None and kind in (".csv", ".parquet"):
+        if contract is None and kind in TABLES:
             raise InputError(
                 self.partition, "the rows of a table do not say their stream", "name the stream with the path"
             )
@@ -158,4 +161,4 @@ class FileSource(Source):
         reader = lines = LineReader(Blocks(self.partition, packing, self._block_bytes), self._max_line_bytes)
         if contract is not None and kind == ".csv":
             reader = CsvRows(self.partition, lines, contract, self._max_line_bytes)
-        return Tail(reader, first) if first > 1 else reader
+        return Tail(reader, first, self.partition) if first > 1 else reader

@@ -16,6 +16,7 @@ import polars as pl
 from monitor.sources.blocks import expand
 from monitor.sources.errors import InputError, error_text
 from monitor.sources.tabular import check_columns
+from monitor.sources.tail import too_short
 from monitor.streams import Kind
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class ParquetRows:
         columns = [_column(path, field, schema[field.name]) for field in stream.fields if field.name in schema]
         self._scan = scan.select(columns)
         self._total: int = self._ask(scan.select(pl.len()).collect).item()
-        self._at: int = min(max(first, 1) - 1, self._total)
+        if error := too_short(path, self._total, first):
+            raise error
+        self._at: int = max(first, 1) - 1
         self._slice_at = self._at
 
     def read(self, max_records: int) -> tuple[range, list[bytes]]:

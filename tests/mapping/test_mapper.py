@@ -49,6 +49,37 @@ def test_of_several_paths_the_first_that_is_there_counts() -> None:
     assert one(mapper, QUOTE | {"a": 0, "b": 2})["bid"] == 0, "a zero is there"
 
 
+@pytest.mark.parametrize("digits", ["0e-9999999", "0e9999999", "-0.0e-500", "1e-9999999", "9e9999999"])
+@pytest.mark.parametrize("how", [{}, {"scale": Decimal("0.01")}])
+def test_no_number_breaks_the_mapper(digits: str, how: dict[str, Any]) -> None:
+    mapper = treasury({"bid": rule("b", **how)})
+    [outcome] = mapper.outcomes(b'{"t":1700000000000000,"i":"X","b":%s}' % digits.encode())
+    if isinstance(outcome, bytes):
+        [decoded] = Decoder().decode(RawBatch("s", "treasury", "s", [0], [outcome]))
+        assert decoded.rejects or decoded.events["bid_e8"].to_list() == [None], "it is 0, or refused"
+
+
+def test_what_is_not_wanted_is_dropped_whatever_else_is_wrong_with_it() -> None:
+    mapper = treasury({"venue": rule("v", values={"A": "OURS"}, unknown="drop"), "bid": rule("b", format="32nds")})
+    assert isinstance(one(mapper, {"t": "no time", "i": "X", "v": "B", "b": 7}), Dropped)
+    assert "no price in 32nds" in why(one(mapper, QUOTE | {"v": "A", "b": 7}))
+
+
+def test_whole_messages_are_ignored_without_being_json() -> None:
+    mapper = treasury(ignore=("PING", "pong"))
+    assert mapper.outcomes(b"PING") == mapper.outcomes(b" PING\r") == [Dropped("ignore: PING")]
+    assert mapper.outcomes(b"pong") == [Dropped("ignore: pong")]
+    assert "no JSON" in why(mapper.outcomes(b"ping")[0]), "to the letter"
+
+
+def test_a_rule_of_text_means_a_number_of_these_digits_too() -> None:
+    mapper = treasury(drop=(drop("a", "4", "0.50"),))
+    for sent in ('"4"', "4", "0.50", '"0.50"'):
+        assert isinstance(one(mapper, f'{{"t":{US},"i":"X","b":1,"a":{sent}}}'.encode()), Dropped), sent
+    for sent in ("0.5", "40", "true", "null", "[4]"):
+        assert not isinstance(one(mapper, f'{{"t":{US},"i":"X","b":1,"a":{sent}}}'.encode()), Dropped), sent
+
+
 def test_numbers_keep_their_digits() -> None:
     assert one(treasury(), b'{"t":1700000000000000,"i":"X","b":99.10}')["bid"] == "99.10"
     assert (

@@ -88,6 +88,11 @@ def test_what_is_no_number_is_refused(value: Any) -> None:
         decimal_of(value)
 
 
+@pytest.mark.parametrize("zero", ["0", "0.00", "0e-9999999", "0e9999999", "-0E-4000"])
+def test_a_zero_is_a_zero_however_it_is_written(zero: str) -> None:
+    assert decimal_of(Decimal(zero)) == scaled(Decimal(zero), Decimal("1e-9")) == 0
+
+
 @properties
 @given(st.integers(631_152_000 * 10**9, 4_102_444_800 * 10**9 - 1))
 def test_nanoseconds_become_the_microsecond_that_they_are_in(ns: int) -> None:

@@ -63,6 +63,7 @@ def test_settings_with_mappings_can_be_printed_and_read_again(tmp_path: Path) ->
         (SOURCE.replace('g = "desk"', 'g = "dest"') + MAPPING, 4,
          "sources.desk.mapping: there is no [mappings.dest]: did you mean desk?"),
         (SOURCE, 4, "there is no [mappings.desk]: there is none"),
+        (SOURCE.replace('.ndjson"', '.csv.gz"') + MAPPING, 4, "a mapping reads NDJSON, and"),
         (SOURCE + 'stream = "repo"\n' + MAPPING, 5, "sources.desk.stream: the mapping desk says it already"),
         (SOURCE + MAPPING.replace('"symbols" }', '"symbol" }'), 5, "fields.instrument: there is no table symbol: did"),
         (SOURCE + MAPPING.replace("bid =", "bids ="), 5, "fields.bids: treasury have no such field: did you mean bid"),

@@ -28,7 +28,8 @@ TEXT: dict[str, list[Frame]] = {
         (b"1\n2\n3", [b"1", b"2", b"3"]), (b"\n", [b""]), (b"5\n\n6\n", [b"5", b"", b"6"]), (b"8\r\n9", [b"8\r", b"9"]),
     ],
     "arrays": [
-        (b'[{"a":1},\n {"a": [2]}]', [b'{"a":1}', b'{"a": [2]}']), (b"[]", []), (b"[{]", [b"[{]"]), (b" [1]", [b"1"]),
+        (b'[{"a":1},\n {"a": [2]}]', [b'{"a":1}', b'{"a": [2]}']), (b"[]", []), (b"[{]", [b"[{]"]),
+        (b" [1]", [b" [1]"]),
     ],
     "numbered": [(each, [each] if at not in (4, 7) else []) for at, each in enumerate(NUMBERED)],
     "empty": [],

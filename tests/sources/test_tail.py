@@ -44,12 +44,23 @@ class Rows:
         self.closed = True
 
 
+def read_all(tail: Tail, size: int) -> None:
+    while not tail.exhausted:
+        tail.read(size)
+
+
 @given(
     count=st.integers(0, 30), most=st.integers(1, 9), first=st.integers(0, 70),
     dropped=st.integers(1, 9), size=st.integers(1, 9),
 )  # fmt: skip
 def test_drops_what_stands_before_and_nothing_else(count: int, most: int, first: int, dropped: int, size: int) -> None:
-    tail, read = Tail(Rows(count, most), first, dropped), []
+    tail, read = Tail(Rows(count, most), first, "f.ndjson", dropped), []
+    last = max((number for number, _ in Rows(count, most).rows), default=0)
+    if first > last + 1:
+        with pytest.raises(SourceError, match=rf"f\.ndjson.* ends at position {last}, and was read up to {first - 1}"):
+            read_all(tail, size)
+        assert not tail.exhausted
+        return
     wanted = [row for row in Rows(count, most).rows if row[0] >= first]
     passed = count - len(wanted)
     while not tail.exhausted:
@@ -63,7 +74,7 @@ def test_drops_what_stands_before_and_nothing_else(count: int, most: int, first:
 
 
 def test_an_input_that_breaks_hands_over_what_stands_before() -> None:
-    tail = Tail(Rows(5, 100, breaks=True), first=7)
+    tail = Tail(Rows(5, 100, breaks=True), 7, "f")
     assert tail.read(1) == ([7], [b"7"])
     assert tail.read(9) == ([9], [b"9"])
     for _ in range(2):
@@ -74,5 +85,5 @@ def test_an_input_that_breaks_hands_over_what_stands_before() -> None:
 
 def test_closes_the_reader() -> None:
     rows = Rows(5, 100)
-    Tail(rows, first=2).close(1.0)
+    Tail(rows, 2, "f").close(1.0)
     assert rows.closed

@@ -19,11 +19,24 @@ values = st.recursive(
 )
 
 
-@given(st.lists(values, max_size=8), st.sampled_from([None, 1]), st.booleans(), st.sampled_from(["", " ", "\n\t "]))
-def test_the_elements_of_an_array_are_payloads(array: list[Any], indent: int | None, ascii_: bool, before: str) -> None:
+objects = st.dictionaries(st.text("ab", max_size=2), values, max_size=3)
+
+
+@given(st.lists(objects, max_size=8), st.sampled_from([None, 1]), st.booleans(), st.sampled_from(["", " ", "\n\t "]))
+def test_the_objects_of_an_array_are_payloads(array: list[Any], indent: int | None, ascii_: bool, before: str) -> None:
     frame = (before + json.dumps(array, indent=indent, ensure_ascii=ascii_)).encode()
     assert [json.loads(each) for each in payloads_of(frame)] == array
     assert all(each in frame for each in payloads_of(frame))
+
+
+@given(
+    st.lists(objects, max_size=3),
+    values.filter(lambda value: not isinstance(value, dict)),
+    st.lists(objects, max_size=3),
+)
+def test_an_array_of_anything_else_stays_whole_for_a_mapping(before: list[Any], other: Any, after: list[Any]) -> None:
+    frame = json.dumps([*before, other, *after]).encode()
+    assert payloads_of(frame) == [frame]
 
 
 @given(st.lists(st.binary(max_size=9).filter(lambda line: b"\n" not in line and b"[" not in line), max_size=9))
