@@ -23,7 +23,8 @@ from monitor.recording.folder import Listing, existing_files, listing_of
 from monitor.recording.run import Recorded
 from monitor.recording.run import record as run_record
 from monitor.recording.writer import RecordingWriter
-from monitor.sources.supervisor import Supervisor, SupervisorSettings
+from monitor.sources.file import STDIN
+from monitor.sources.supervisor import SourceState, Supervisor, SupervisorSettings
 from monitor.streams import MICROSECONDS_PER_SECOND
 
 _MEGABYTE = 1e6
@@ -52,7 +53,7 @@ def record(
     """Record what the [sources] of the settings bring, as it comes, before any mapping.
 
     Each payload is written with its partition, its position and its moment of arrival. `zstdcat` shows the files,
-    `stress-monitor replay --recording` raises the alerts again. Ctrl-C or SIGTERM ends it, with all that came written.
+    `stress-monitor replay --recording` raises the alerts again. Ctrl-C or SIGTERM ends it; what it had taken in is written.
     A new start goes on behind what the folder holds.
     """
     if show is not None:
@@ -73,10 +74,13 @@ def record(
         writer = RecordingWriter(out_, kinds, _wall_us)
     except RecordingError as error:
         fail(error)
+    if writer.positions.get(STDIN, 0) > 1:
+        fail(f"standard input cannot be gone on with, and {out_}/ holds some of it: name a new folder by --out")
+    connected: set[str] = set()
     err.print(f"records {', '.join(kinds)}, into {out_}/; Ctrl-C stops it", markup=False, highlight=False)
     with ReplayProgress(err) as progress:
         done = run_record(
-            _supervisor(settings, writer.positions),
+            _supervisor(settings, writer.positions, connected),
             kinds,
             writer,
             stop,
@@ -87,16 +91,25 @@ def record(
         )
     err.print(f"{_told(done)}, in {done.seconds:.1f} s, in {out_}/", markup=False, highlight=False)
     if done.lost:
-        fail(f"{done.lost:,} events were lost, for the disk took no more: make room, and record them again if you can")
+        fail(
+            f"{done.lost:,} events came and were not written, for the disk took no more: make room. A new start "
+            "records those of Kafka and of files; those of WebSocket feeds are lost"
+        )
+    if never := sorted(kinds.keys() - connected):
+        fail(f"{', '.join(never)} could not be read at all: the log says why")
 
 
-def _supervisor(settings: Settings, positions: dict[str, int]) -> Supervisor:
+def _supervisor(settings: Settings, positions: dict[str, int], connected: set[str]) -> Supervisor:
+    def on_state(feed: str, _kind: str, state: SourceState) -> None:
+        if state in (SourceState.UP, SourceState.ENDED):
+            connected.add(feed)
+
     return Supervisor(
         feeds_as_they_come(settings),
         positions,
         unseen=positions,
         settings=SupervisorSettings(**settings.supervisor.model_dump()),
-        on_state=lambda _feed, _kind, _state: None,  # the log has it
+        on_state=on_state,
         wall_us=_wall_us,
         random=Random(),  # noqa: S311 - the jitter of waits
     )

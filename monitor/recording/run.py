@@ -23,7 +23,7 @@ class Recorded:
     Attributes:
         events: payloads on the disk.
         written_bytes: of the files, packed.
-        lost: payloads that found no room.
+        lost: payloads that could not be written before the end.
         seconds: since it began.
     """
 
@@ -74,7 +74,10 @@ def record(
     def take(timeout_seconds: float) -> bool:
         arrival = supervisor.take(timeout_seconds)
         if arrival is not None:
-            writer.add(arrival.batch, kinds[arrival.feed])
+            if writer.is_full:  # only at the end: until then nothing is taken for which there is no room
+                writer.lose(arrival.batch)
+            else:
+                writer.add(arrival.batch, kinds[arrival.feed])
         return arrival is not None
 
     supervisor.start()
@@ -87,7 +90,11 @@ def record(
                 writer.sync()
                 synced_at = monotonic()
                 on_progress(told())
-            take(min(_WAIT_SECONDS, sync_seconds))
+            if writer.is_full:  # what is not taken stays with the feeds, and holds them up
+                stop.wait(min(_WAIT_SECONDS, sync_seconds))
+            else:
+                take(min(_WAIT_SECONDS, sync_seconds))
+        writer.sync()
         supervisor.stop(monotonic() + stop_within_seconds)
         while take(0.0):
             pass

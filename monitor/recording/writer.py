@@ -25,7 +25,7 @@ FILE_BYTES: Final = 256 << 20
 BLOCK_BYTES: Final = 4 << 20
 """A block has so many bytes of lines, and one line more, so that who reads it needs no more memory."""
 KEPT_BYTES: Final = 64 << 20
-"""So many bytes of lines wait for a disk that is full; what comes on top is lost, and counted."""
+"""While so many bytes of lines wait for a disk that is full, nothing more is to be added."""
 _NOT_SYNCED: Final = 8
 """So many blocks are kept until the disk has them."""
 _LOCK: Final = "lock"
@@ -53,8 +53,8 @@ class _Piece:
 class RecordingWriter:
     """Appends to the recording of a folder.
 
-    A disk that is full, or fails, stops nothing: it is said once, what came is kept up to a bound and tried again at
-    every `sync`, and what is beyond the bound is counted in `lost`.
+    A disk that is full, or fails, stops nothing: it is said once, what came is kept and tried again at every `sync`.
+    While `is_full`, nothing is to be added: so feeds are held up, and lose nothing by it.
 
     Args:
         folder: made if it is not there. One process at a time writes to it.
@@ -68,7 +68,7 @@ class RecordingWriter:
         positions: by partition, the first position that is not on the disk.
         events: how many payloads were written.
         written_bytes: how many bytes, packed.
-        lost: by feed, how many payloads found no room.
+        lost: by feed, how many payloads could not be written before the end.
 
     Raises:
         RecordingError: the folder cannot be written, is in use, or what it holds is damaged.
@@ -116,9 +116,6 @@ class RecordingWriter:
             kind: of the feed.
         """
         for position, line in zip(batch.offsets, lines_of(batch, kind), strict=True):
-            if self._waiting_bytes + self._filling.size >= self._kept_bytes:
-                self.lost[batch.source] += 1
-                continue
             piece = self._filling
             piece.lines.append(line)
             piece.size += len(line)
@@ -129,6 +126,15 @@ class RecordingWriter:
                 if not self._is_failing:
                     self._write_waiting()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room: as much waits for the disk as may."""
+        return self._waiting_bytes + self._filling.size >= self._kept_bytes
+
+    def lose(self, batch: RawBatch) -> None:
+        """Count a batch that came, and for which there was no room at the end."""
+        self.lost[batch.source] += len(batch)
+
     def sync(self) -> bool:
         """Write what was added and flush it to the disk; whether all of it is there. It is tried again if not."""
         self._finish_piece()
@@ -136,7 +142,7 @@ class RecordingWriter:
             return False
         if self._is_failing:
             self._is_failing = False
-            _log.info("the recording is written again", folder=str(self._folder), lost=dict(self.lost))
+            _log.info("the recording is written again", folder=str(self._folder))
         return True
 
     def close(self) -> bool:
@@ -183,9 +189,8 @@ class RecordingWriter:
         return True
 
     def _begin_file(self) -> None:
-        self._number += 1
         now_us = self._wall_us()
-        path = self._folder / file_name(self._number, now_us)
+        path = self._folder / file_name(self._number + 1, now_us)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         self._length = self._blocks = 0
         try:
@@ -194,8 +199,8 @@ class RecordingWriter:
         except OSError:
             self._let_go()
             path.unlink()
-            self._number -= 1
             raise
+        self._number += 1
         self._blocks = 1
 
     def _append(self, block: bytes) -> None:
@@ -244,7 +249,7 @@ class RecordingWriter:
         if not self._is_failing:
             self._is_failing = True
             _log.error(
-                "the recording cannot be written; it is tried again, and what finds no room meanwhile is lost",
+                "the recording cannot be written; it is tried again, and feeds are held up when no more can be kept",
                 folder=str(self._folder),
                 error=error.strerror,
                 kept_bytes=self._kept_bytes,

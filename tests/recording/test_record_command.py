@@ -93,6 +93,27 @@ def test_it_is_ended_by_a_signal_with_all_that_came(folder: Path, number: int) -
     assert [row[2] for row in read(folder / "recording")] == [b'{"n":1}', b'{"n":2}']
 
 
+def test_standard_input_is_not_gone_on_with_in_a_folder_that_holds_some(folder: Path) -> None:
+    (folder / "pipe.toml").write_text('[sources.desk]\nkind = "file"\npath = "-"\nstream = "repo"\n')
+    (folder / "short.ndjson").write_text('{"n":1}\n')
+    for expected in (0, 2):
+        with (folder / "short.ndjson").open("rb") as given:
+            done = subprocess.run(
+                [sys.executable, "-m", "monitor", "record", "--config", "pipe.toml"], stdin=given, capture_output=True,
+                text=True, cwd=folder, timeout=60, check=False,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            )  # fmt: skip
+        assert done.returncode == expected, done.stderr
+    assert "standard input cannot be gone on with" in done.stderr
+
+
+def test_a_feed_that_was_never_read_is_no_success(folder: Path) -> None:
+    (folder / "none.toml").write_text('[sources.desk]\nkind = "file"\npath = "none.ndjson"\nstream = "repo"\n')
+    done = monitor("record", "--config", "none.toml", "--for", "0.3", folder=folder)
+    assert done.returncode == 2
+    assert "desk could not be read at all" in done.stderr
+
+
 def test_it_ends_after_its_time(folder: Path) -> None:
     (folder / "pipe.toml").write_text('[sources.desk]\nkind = "file"\npath = "-"\n')
     with subprocess.Popen(

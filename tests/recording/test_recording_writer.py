@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import structlog
 
 from monitor.recording.errors import RecordingError
+from monitor.recording.run import Recorded, record
 from monitor.recording.writer import RecordingWriter
+from monitor.sources.file import FileSource
+from monitor.sources.supervisor import Feed, Supervisor, SupervisorSettings
 from tests.recording.reading import AT_US, batch, files, read, rows_of, write
 
 
@@ -78,20 +83,54 @@ def test_a_full_disk_is_said_once_and_nothing_is_lost_within_the_bound(
     assert len(files(tmp_path)) == (1 if cuts else 2)
 
 
-def test_what_finds_no_room_is_counted_and_nothing_else_is_lost(tmp_path: Path, disk: Disk) -> None:
-    writer = writer_of(tmp_path, kept_bytes=1_000)
-    disk.room = 0
-    for first in range(0, 30, 3):
+@pytest.mark.parametrize("has_room_again", [True, False])
+def test_while_no_more_can_be_kept_feeds_are_held_up(tmp_path: Path, disk: Disk, has_room_again: bool) -> None:
+    lines = [b'{"n":%d}' % n for n in range(5_000)]
+    (tmp_path / "feed.ndjson").write_bytes(b"\n".join(lines) + b"\n")
+    feed = Feed("desk", "file", lambda: FileSource(tmp_path / "feed.ndjson", "repo", "desk"))
+    small = SupervisorSettings(records_a_poll=10, queued_records=20, idle_seconds=0.001)
+    supervisor = Supervisor(
+        [feed], {}, settings=small, on_state=lambda *_: None, wall_us=lambda: AT_US, random=Random(1)
+    )  # fmt: skip
+    folder, stop, looks = tmp_path / "recording", threading.Event(), 0
+    writer = writer_of(folder, kept_bytes=10_000, block_bytes=2_000)
+    disk.room = 3_000
+
+    def look(told: Recorded) -> None:
+        nonlocal looks
+        looks += writer.is_full
+        assert told.lost == 0
+        if looks == 5 and has_room_again:
+            disk.room = 1 << 40
+        elif looks == 5:
+            stop.set()
+
+    done = record(supervisor, {"desk": "file"}, writer, stop, sync_seconds=0.002, on_progress=look)
+    assert looks >= 5
+    if not has_room_again:
+        assert 0 < done.lost < 200, "what was on its way is counted; the rest was not taken"
+        assert done.events + done.lost < len(lines)
+    else:
+        assert (done.events, done.lost) == (len(lines), 0)
+    assert [row[2] for row in read(folder)] == lines[: done.events]
+
+
+def test_a_file_that_could_not_be_begun_leaves_no_number_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, is_refused, opened = writer_of(tmp_path), True, os.open
+
+    def refusing(path: Any, flags: int, *args: Any) -> int:
+        if is_refused and str(path).endswith(".zst"):
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opened(path, flags, *args)
+
+    monkeypatch.setattr(os, "open", refusing)
+    for first in (0, 3):
         writer.add(batch(first), "kafka")
         assert not writer.sync()
-    assert 0 < writer.lost["desk"] < 30
-    disk.room = 1 << 40
-    assert writer.sync()
-    writer.add(batch(30), "kafka")
+    is_refused = False
     assert writer.close()
-    kept = 30 - writer.lost["desk"]
-    assert read(tmp_path) == [*rows_of(batch(0, 30))[:kept], *rows_of(batch(30))]
-    assert writer.events == kept + 3
+    assert [path.name for path in files(tmp_path)] == ["20231114T221320Z-0001.frames.ndjson.zst"]
+    assert read(tmp_path) == rows_of(batch(0, 6))
 
 
 def test_a_disk_that_does_not_flush_has_it_written_once_more_and_it_is_read_once(tmp_path: Path, disk: Disk) -> None:
