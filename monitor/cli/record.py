@@ -53,8 +53,8 @@ def record(
     """Record what the [sources] of the settings bring, as it comes, before any mapping.
 
     Each payload is written with its partition, its position and its moment of arrival. `zstdcat` shows the files,
-    `stress-monitor replay --recording` raises the alerts again. Ctrl-C or SIGTERM ends it; what it had taken in is written.
-    A new start goes on behind what the folder holds.
+    `stress-monitor replay --recording` raises the alerts again. Ctrl-C or SIGTERM ends it; what it had taken in is
+    written. A new start goes on behind what the folder holds.
     """
     if show is not None:
         _show(show)

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from monitor.config.section import Section
-from monitor.sources.websocket.link import HEADER, MAX_FRAME_BYTES, Link
+from monitor.sources.websocket.link import HEADER, MAX_FRAME_BYTES, PLACE_OF_TOKEN, SUBSCRIBE, Link
 from monitor.sources.websocket.numbers import Numbers
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TOKEN_IN = re.compile(r"header|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:\S+")
+_TOKEN_IN = re.compile(r"subscribe|header|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:\S+")
 
 
 class WebSocketSourceSettings(Section):
@@ -33,7 +33,9 @@ class WebSocketSourceSettings(Section):
     token: SecretStr | None = Field(None, description="Who we are, by MONITOR_SOURCES__NAME__TOKEN; better in a file.")
     token_file: Path | None = Field(None, description="Holds it; read again at every connection.")
     token_in: str = Field(
-        HEADER, description="header (Authorization: Bearer TOKEN), header:NAME, or query:NAME of the URL."
+        HEADER,
+        description="header (Authorization: Bearer TOKEN), header:NAME, query:NAME of the URL, or subscribe: where its "
+        "messages have {token}.",
     )
     ca_file: Path | None = Field(None, description="PEM: who signed the server's certificate. Default: the system's.")
     ping_seconds: float = Field(
@@ -85,7 +87,7 @@ class WebSocketSourceSettings(Section):
     @classmethod
     def _a_place(cls, token_in: str) -> str:
         if not _TOKEN_IN.fullmatch(token_in):
-            raise ValueError("a token goes in header, header:NAME or query:NAME")
+            raise ValueError("a token goes in header, header:NAME, query:NAME or subscribe")
         return token_in
 
     @field_validator("headers")
@@ -110,4 +112,8 @@ class WebSocketSourceSettings(Section):
     def _one_token(self) -> WebSocketSourceSettings:
         if self.token is not None and self.token_file is not None:
             raise ValueError("give token or token_file, not both")
+        if (self.token_in == SUBSCRIBE) != any(PLACE_OF_TOKEN in message for message in self.subscribe):
+            raise ValueError(
+                f'{PLACE_OF_TOKEN} stands in a message of subscribe where token_in = "{SUBSCRIBE}", or not at all'
+            )
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import ssl
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.http11 import Request, Response
@@ -19,6 +21,7 @@ from websockets.sync.server import ServerConnection
 
 from monitor.sources.base import SourceError
 from monitor.sources.websocket import Link, WebSocketSource
+from monitor.sources.websocket.link import SUBSCRIBE
 from tests.kafka.certificates import Authority
 from tests.websocket.server import FeedServer, serving, until_closed
 
@@ -96,6 +99,15 @@ def test_it_subscribes_at_every_connection_in_order() -> None:
         assert server.heard == [['{"op":"auth"}', '{"op":"subscribe"}']] * 3
 
 
+def test_a_token_stands_in_the_messages_where_they_want_it() -> None:
+    token = 's3cr"et\\'  # noqa: S105 - made up
+    messages = ('{"op":"auth","key":"{token}"}', '{"op":"subscribe"}')
+    with serving(until_closed, subscribes=2) as server:
+        opened_and_closed(Link(server.url, subscribe=messages, token=token, token_in=SUBSCRIBE), server)
+        assert [json.loads(each) for each in server.heard[0]] == [{"op": "auth", "key": token}, {"op": "subscribe"}]
+        assert "Authorization" not in request_of(server).headers
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [
@@ -120,12 +132,19 @@ def test_a_refusal_is_a_sentence_without_secrets(status: int, said: str, caplog:
         assert not any(TOKEN in text or HEADER_VALUE in text or "s3cret%2F" in text for text in [*ours, text])
 
 
-def test_a_server_that_says_our_secrets_when_it_closes_does_not_bring_them_into_the_error() -> None:
+@pytest.mark.parametrize("is_in_file", [True, False])
+def test_a_server_that_says_our_secrets_when_it_closes_does_not_bring_them_into_the_error(
+    tmp_path: Path, is_in_file: bool
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    token: dict[str, Any] = {"token_file": file} if is_in_file else {"token": TOKEN}
+
     def close(connection: ServerConnection) -> None:
         connection.close(4001, f"bad key {TOKEN}, {HEADER_VALUE}")
 
     with serving(close) as server:
-        source = WebSocketSource("feed", None, Link(server.url, token=TOKEN, headers={"X": HEADER_VALUE}))
+        source = WebSocketSource("feed", None, Link(server.url, headers={"X": HEADER_VALUE}, **token))
         source.open()
         server_said = f"{server.url}: the server closed the connection (4001 bad key (secret), (secret))"
         with pytest.raises(SourceError) as raised:  # noqa: PT012 - whenever it comes

@@ -5,9 +5,11 @@ What is secret, the token and the values of headers, is in no text of an error a
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 
 HEADER: Final = "header"
 QUERY: Final = "query"
+SUBSCRIBE: Final = "subscribe"
+PLACE_OF_TOKEN: Final = "{token}"  # noqa: S105 - where it goes
+"""Stands in a subscribe message where the token goes."""
 MAX_FRAME_BYTES: Final = 16 << 20
-QUEUED_FRAMES: Final = 64
+QUEUED_FRAMES: Final = 16
 """While more frames wait to be taken, nothing is read: so the server is held up, and nothing is dropped."""
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
@@ -59,7 +64,8 @@ class Link:
         headers: of the request, by name.
         token: who we are; None if token_file says it, or nothing does.
         token_file: holds it; it is read at every attempt, so it may be replaced.
-        token_in: `header` (Authorization: Bearer), `header:NAME`, or `query:NAME`.
+        token_in: `header` (Authorization: Bearer), `header:NAME`, `query:NAME`, or `subscribe`: where its messages have
+            `{token}`.
         ca_file: PEM: who signed the server's certificate; None: whom the system trusts.
         max_frame_bytes: a longer frame breaks the connection.
         has_compression: whether permessage-deflate is offered.
@@ -94,7 +100,7 @@ class Link:
         where, _, name = self.token_in.partition(":")
         if token is not None and where == QUERY:
             url += f"{'&' if urlsplit(url).query else '?'}{quote(name, safe='')}={quote(token, safe='')}"
-        elif token is not None:
+        elif token is not None and where == HEADER:
             headers |= {name: token} if name else {"Authorization": f"Bearer {token}"}
         try:
             attempt = _Attempt(
@@ -115,7 +121,7 @@ class Link:
             raise self.failed(why_not_connected(error, self.open_seconds), token) from None
         try:
             for message in self.subscribe:
-                connection.send(message)
+                connection.send(_with_token(message, token) if where == SUBSCRIBE and token else message)
         except ConnectionClosed as error:
             connection.close()
             raise self.failed(why_closed(error, self.max_frame_bytes), token) from None
@@ -123,7 +129,10 @@ class Link:
 
     def lost(self, error: ConnectionClosed) -> SourceError:
         """What is said of a connection that is there no more."""
-        return self.failed(why_closed(error, self.max_frame_bytes))
+        token = None
+        with suppress(SourceError):  # what is wrong with it is said when it is wanted
+            token = self._read_token()
+        return self.failed(why_closed(error, self.max_frame_bytes), token)
 
     def failed(self, why: str, token: str | None = None) -> SourceError:
         """An error on this feed, without its secrets, whoever has put them into the reason.
@@ -157,3 +166,8 @@ class Link:
         except (OSError, ValueError) as error:
             why = "it holds no certificates" if isinstance(error, ssl.SSLError) else error_text(error)
             raise self.failed(f"ca_file {self.ca_file} cannot be read: {why}") from None
+
+
+def _with_token(message: str, token: str) -> str:
+    """The message with the token in its place, as the inside of a JSON string."""
+    return message.replace(PLACE_OF_TOKEN, json.dumps(token)[1:-1])
