@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time as wall_time
 from datetime import datetime
@@ -25,6 +24,7 @@ from monitor.cli.common import (
     fail,
     settings_of,
 )
+from monitor.cli.stopping import asked_to_stop
 from monitor.config import Settings
 from monitor.kafka.connection import KafkaConnectionError, quiet_library_log
 from monitor.kafka.publisher import Publisher
@@ -126,7 +126,7 @@ def produce(
     where = to or settings.kafka.url
     if events_a_message > 1 and (_is_served(where) or "://" not in where):
         fail(f"--events-a-message is of Kafka, and --to {where} is none")
-    stop = _asked_to_stop()
+    stop = asked_to_stop()
     try:
         story = None if inputs else _story(settings, history, first, last, speed, at_speed_one=now)
         feed = StoryFeed(story, at_once=at_once) if story else _files(inputs or [], rate)
@@ -200,19 +200,6 @@ def _is_served(where: str) -> bool:
 
 def _say(text: str) -> None:
     err.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _asked_to_stop() -> threading.Event:
-    """Set by the first Ctrl-C or SIGTERM; the second ends the process at once."""
-    asked = threading.Event()
-
-    def ask(number: int, _: object) -> None:
-        asked.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
-    return asked
 
 
 def _say_what(story: Story | None, inputs: list[str] | None, where: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time as wall_time
 from datetime import UTC, datetime
 from math import isfinite
@@ -16,6 +14,7 @@ from rich.table import Table
 
 from monitor.cli.assembly import feeds_as_they_come
 from monitor.cli.common import ConfigFlag, app, err, fail, out, settings_of
+from monitor.cli.stopping import asked_to_stop
 from monitor.config import Settings
 from monitor.progress import ReplayProgress
 from monitor.recording.errors import RecordingError
@@ -69,7 +68,7 @@ def record(
             "for example: stress-monitor record --config deploy/monitor.kafka.toml --out var/recording"
         )
     kinds = {name: each.kind for name, each in settings.sources.items()}
-    stop = _asked_to_stop()
+    stop = asked_to_stop()
     try:
         writer = RecordingWriter(out_, kinds, _wall_us)
     except RecordingError as error:
@@ -117,19 +116,6 @@ def _supervisor(settings: Settings, positions: dict[str, int], connected: set[st
 
 def _wall_us() -> int:
     return wall_time.time_ns() // 1_000
-
-
-def _asked_to_stop() -> threading.Event:
-    """Set by the first Ctrl-C or SIGTERM; the second ends the process at once."""
-    asked = threading.Event()
-
-    def ask(number: int, _: object) -> None:
-        asked.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
-    return asked
 
 
 def _told(done: Recorded) -> str:
