@@ -77,7 +77,9 @@ class DropSettings(_Rule):
     """[[mappings.NAME.drop]]: what is not wanted."""
 
     from_: str = Field(alias="from", min_length=1, description="What is looked at.")
-    equals: Single | None = Field(None, description="It is dropped if that is this.")
+    equals: Single | None = Field(
+        None, description="It is dropped if that is this; a text is a number of these digits too."
+    )
     among: tuple[Single, ...] | None = Field(None, min_length=1, description="Or one of these.")
     missing: bool = Field(False, description="Or if nothing stands there.")
 
@@ -112,7 +114,9 @@ class MappingSettings(Section):
     fields_: dict[str, FieldSettings] = Field(alias="fields", min_length=1, description="By our field's name.")
     tables: dict[str, dict[str, Plain]] = Field({}, description="Tables that fields name: theirs to ours.")
     drop: tuple[DropSettings, ...] = Field((), description="What is not wanted.")
-    ignore: tuple[str, ...] = Field((), description='Whole messages that are no JSON and not wanted, such as "PING".')
+    ignore: tuple[str, ...] = Field(
+        (), description="Whole messages that are not wanted, such as PING; need be no JSON."
+    )
 
     model_config = ConfigDict(serialize_by_alias=True)
 

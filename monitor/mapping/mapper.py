@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeAlias, TypeVar
 import msgspec
 
 from monitor.mapping.fields import exact, reader, word_of
-from monitor.mapping.paths import find, finder, is_of_message, keys_of
+from monitor.mapping.paths import find, finder, is_of_message, is_place, keys_of
 from monitor.mapping.shape import DropRule, MappingError, Shape, StreamRule
 from monitor.mapping.words import LeftOutError, NotMappedError, near, shown
 from monitor.streams import MAX_LINE_BYTES, STREAMS
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _BOM: Final = b"\xef\xbb\xbf"
+_NOT_EXACT: Final = "it has a number that cannot be reckoned with exactly"
+"""No number is known that comes so far; but one that does must not end the feed."""
 _UNREAD: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
 
@@ -67,6 +69,7 @@ class Mapper:
     def __init__(self, shape: Shape) -> None:
         chosen = shape.stream
         self.stream = chosen if isinstance(chosen, str) else None
+        self._ignored = {text.strip().encode(): Dropped(f"ignore: {shown(text.strip())}") for text in shape.ignore}
         self._events = None if shape.events is None else _of_setting("events", keys_of, shape.events)
         rules = [(rule, _drop_test(f"drop {at}", rule)) for at, rule in enumerate(shape.drop, start=1)]
         self._drop_messages = [test for rule, test in rules if self._events is None or is_of_message(rule.path)]
@@ -80,7 +83,6 @@ class Mapper:
         self._constants = {
             name: _constants(shape, name) | ({"stream": name} if self.stream is None else {}) for name in among
         }
-        self._ignored = frozenset(text.strip().encode() for text in shape.ignore)
         self._decode = msgspec.json.Decoder(float_hook=Decimal).decode
         self._encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -88,12 +90,13 @@ class Mapper:
         """What becomes of a payload: an entry an event that it holds, in their order."""
         if len(payload) > MAX_LINE_BYTES:
             return [NotMapped(f"the line is longer than {MAX_LINE_BYTES:,} bytes")]
-        if self._ignored and (text := payload.strip()) in self._ignored:
-            return [Dropped(f"ignore: {text.decode()}")]
+        text = payload.removeprefix(_BOM)
+        if self._ignored and (ignored := self._ignored.get(text.strip())):
+            return [ignored]
         try:
-            message = self._decode(payload.removeprefix(_BOM))
+            message = self._decode(text)
         except ArithmeticError:
-            return [NotMapped("it has a number that is too large")]
+            return [NotMapped("it has a number of too large an exponent")]
         except _UNREAD as error:
             return [NotMapped(f"it is no JSON: {error}")]
         return self.of_message(message)
@@ -101,6 +104,8 @@ class Mapper:
     def of_message(self, message: object) -> list[Outcome]:
         """The same of JSON that was read, its fractions as Decimal."""
         try:
+            if self._events is None:
+                _check_is_one(message)
             for drops in self._drop_messages:
                 drops(message, message)
             elements = self._elements(message)
@@ -108,16 +113,13 @@ class Mapper:
             return [NotMapped(str(error))]
         except LeftOutError as error:
             return [Dropped(str(error))]
+        except ArithmeticError:
+            return [NotMapped(_NOT_EXACT)]
         return [self._outcome(element, message) for element in elements]
 
     def _elements(self, message: object) -> Sequence[object]:
         """What each becomes an event."""
         if self._events is None:
-            if type(message) is not dict:
-                raise NotMappedError(
-                    f'a JSON object is wanted, not {shown(message)} (of an array events = "$" takes the elements, and '
-                    'a path with a place, such as "2.px", what stands in it)'
-                )
             return (message,)
         found = find(message, self._events)
         if type(found) is list:
@@ -145,10 +147,19 @@ class Mapper:
             return NotMapped(str(error))
         except LeftOutError as error:
             return Dropped(str(error))
-        except ArithmeticError as error:
-            return NotMapped(f"it has a number that cannot be counted with: {type(error).__name__}")
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (OverflowError, msgspec.MsgspecError, RecursionError) as error:
             return NotMapped(f"it cannot be written as JSON: {error}")
+        except ArithmeticError:
+            return NotMapped(_NOT_EXACT)
+
+
+def _check_is_one(message: object) -> None:
+    """Refuse a message that is not itself an event."""
+    if type(message) is not dict and type(message) is not list:
+        raise NotMappedError(f"a JSON object or array is wanted, not {shown(message)}")
+    # Over WebSocket each of them came by itself, so nothing else can be meant by them elsewhere.
+    if type(message) is list and all(type(each) is dict for each in message):
+        raise NotMappedError('an array of objects is no event: events = "$" makes one of each of them')
 
 
 def _check_fields(shape: Shape, among: Sequence[str]) -> None:
@@ -171,12 +182,12 @@ def _check_fields(shape: Shape, among: Sequence[str]) -> None:
 
 
 def _fields(shape: Shape, stream: str) -> list[tuple[str, Reader]]:
-    """What makes the fields of a stream, but for those that are always the same."""
+    """What makes the fields of a stream, but for those that are always the same; first those that drop an event."""
     made = [(field, shape.fields[field.name]) for field in STREAMS[stream].fields if field.name in shape.fields]
     readers = [(field.name, _of_setting(f"fields.{field.name}", reader, field, rule)) for field, rule in made]
-    # What leaves an event out comes first: of what is not wanted, nothing else matters.
-    readers.sort(key=lambda named: shape.fields[named[0]].unknown != "drop")
-    return [(name, read) for name, read in readers if shape.fields[name].constant is None]
+    made_of_theirs = [(name, read) for name, read in readers if shape.fields[name].constant is None]
+    # What nobody watches is not refused for what else is in it.
+    return sorted(made_of_theirs, key=lambda each: shape.fields[each[0]].unknown != "drop")
 
 
 def _constants(shape: Shape, stream: str) -> dict[str, object]:
@@ -190,12 +201,15 @@ def _drop_test(name: str, rule: DropRule) -> Callable[[object, object], None]:
         raise MappingError(f"{name}: say one of equals, among and missing")
     look = _of_setting(name, finder, rule.path)
     # What is true is no 1 here, as in JSON.
-    plain = frozenset(exact(each) for each in rule.among if not isinstance(each, bool | list))
-    # A text also means a number of these digits, as in a table.
-    digits = frozenset(each for each in rule.among if isinstance(each, str))
+    numbers = frozenset(exact(each) for each in rule.among if not isinstance(each, bool | list | str))
     flags = frozenset(each for each in rule.among if isinstance(each, bool))
+    words = frozenset(each for each in rule.among if isinstance(each, str))
+    keys, of_message = keys_of(rule.path), is_of_message(rule.path)
+    is_named = bool(keys) and not is_place(keys[0])
 
     def drops(element: object, message: object) -> None:
+        if is_named and not rule.missing and type(message if of_message else element) is list:
+            return  # of a feed that sends objects and arrays, a rule by a name means its objects
         try:
             value = look(element, message)
         except NotMappedError as error:
@@ -203,10 +217,11 @@ def _drop_test(name: str, rule: DropRule) -> Callable[[object, object], None]:
         if value is None:
             if rule.missing:
                 raise LeftOutError(f"{name}: {rule.path} is missing")
-        elif type(value) is bool:
-            if value in flags:
-                raise LeftOutError(f"{name}: {rule.path} is {shown(value)}")
-        elif type(value) is not dict and type(value) is not list and (value in plain or word_of(value) in digits):
+        elif (
+            type(value) is not dict
+            and type(value) is not list
+            and (value in (flags if type(value) is bool else numbers) or word_of(value) in words)
+        ):
             raise LeftOutError(f"{name}: {rule.path} is {shown(value)}")
 
     return drops

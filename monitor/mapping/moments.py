@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR, Decimal
 from functools import lru_cache
 from typing import Final
 
-from monitor.mapping.numbers import decimal_of
+from monitor.mapping.numbers import EXACT, decimal_of
 from monitor.mapping.words import NotMappedError, shown
 from monitor.streams import EARLIEST_TS_US, LATEST_TS_US, MICROSECONDS_PER_SECOND
 
@@ -78,7 +78,7 @@ def from_fix_date(value: object) -> str:
 
 
 def _us(number: Decimal, unit: str) -> int:
-    return int((number * US_A[unit]).to_integral_value(ROUND_FLOOR))
+    return int(EXACT.multiply(number, US_A[unit]).to_integral_value(ROUND_FLOOR))
 
 
 @lru_cache(_CACHED)

@@ -12,14 +12,16 @@ from monitor.mapping.words import NotMappedError, shown
 MOST_DIGITS: Final = 40
 """No market sends a longer number, and no one of more than this magnitude."""
 _DECIMAL: Final = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
-_EXACT: Final = Context(
+EXACT: Final = Context(
     prec=4 * MOST_DIGITS, traps=[Inexact, InvalidOperation, Overflow, Underflow, Clamped, Rounded]
 )  # fmt: skip
+"""Raises rather than rounds."""
 _THIRTY_SECONDS: Final = re.compile(r"(\d{1,3})[-'](\d\d)([0-7+]?)", re.ASCII)
 _EIGHTHS_A_POINT: Final = 256
 _HALF: Final = 4
 _E8_AN_EIGHTH: Final = 100_000_000 // _EIGHTHS_A_POINT
 _CACHED: Final = 1 << 14
+_ZERO: Final = Decimal(0)
 
 
 def is_decimal(text: str) -> bool:
@@ -44,8 +46,8 @@ def decimal_of(value: object) -> Decimal:
     elif type(value) is not Decimal:
         raise NotMappedError(f"{shown(value)} is no number")
     number: Decimal = value
-    if number.is_zero():  # of which 0e-9999999 is one, too
-        return Decimal(0)
+    if not number:
+        return _ZERO  # whatever its exponent, which may be too large to be reckoned with
     if not (-MOST_DIGITS <= number.adjusted() <= MOST_DIGITS and len(number.as_tuple().digits) <= MOST_DIGITS):
         raise NotMappedError(f"{shown(number)} has more digits, or is larger or smaller, than a number of a market")
     return number
@@ -57,7 +59,7 @@ def scaled(value: object, by: Decimal) -> Decimal:
     >>> scaled("2500000001", Decimal("1e-9")), scaled(3, Decimal("0.5"))
     (Decimal('2.500000001'), Decimal('1.5'))
     """
-    return _EXACT.multiply(decimal_of(value), by)
+    return EXACT.multiply(decimal_of(value), by)
 
 
 def from_32nds(value: object) -> Decimal:
@@ -91,4 +93,4 @@ def _from_32nds(text: str) -> Decimal:
         raise NotMappedError(f"{shown(text)} is no price in 32nds: they go from 00 to 31")
     eighths = _HALF if rest == "+" else int(rest or 0)
     units = (int(points) * _EIGHTHS_A_POINT + int(of_32) * 8 + eighths) * _E8_AN_EIGHTH
-    return Decimal(units).scaleb(-8, _EXACT)
+    return Decimal(units).scaleb(-8, EXACT)

@@ -32,6 +32,15 @@ def keys_of(path: str) -> tuple[str, ...]:
     return keys
 
 
+def is_place(key: str) -> bool:
+    """Whether a key of a path may be a place in an array.
+
+    >>> is_place("0"), is_place("bid")
+    (True, False)
+    """
+    return key.isascii() and key.isdigit()
+
+
 def find(node: object, keys: Sequence[str]) -> object:
     """What stands there; None if nothing does.
 
@@ -42,7 +51,7 @@ def find(node: object, keys: Sequence[str]) -> object:
         if type(node) is dict:
             node = node.get(key)
         elif type(node) is list:
-            if not (key.isascii() and key.isdigit()):
+            if not is_place(key):
                 raise NotMappedError(f"{_upto(keys, at)} is an array: {key} is no place in it, as 0 is")
             node = node[int(key)] if int(key) < len(node) else None
         elif node is None:

@@ -40,7 +40,7 @@ class FieldRule:
         scale: what their number is multiplied by.
         format: how they write it; a key of `FORMATS`.
         values: theirs to ours; what is found here is taken as it stands, without `format` and `scale`.
-        unknown: what becomes of a value that is not among `values`.
+        unknown: what becomes of a value that is not among `values`; "drop" goes before what other fields say.
         empty: texts that mean nothing, as if the field were not there.
         default: what it is where theirs is not there.
     """
@@ -61,7 +61,7 @@ class DropRule:
 
     Attributes:
         path: what is looked at.
-        among: it is dropped if that is one of these.
+        among: it is dropped if that is one of these; a text stands for a number of these digits too.
         missing: it is dropped if nothing stands there.
     """
 
@@ -94,11 +94,11 @@ class Shape:
         fields: by our field's name.
         events: where in a message its events are: an object, or an array of them; None: it is one itself.
         drop: what is not wanted.
-        ignore: whole messages that are not wanted, and need be no JSON.
+        ignore: whole messages that are not wanted, as text, whatever blanks are around them.
     """
 
     stream: str | StreamRule
     fields: Mapping[str, FieldRule]
     events: str | None = None
     drop: tuple[DropRule, ...] = field(default=())
-    ignore: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = field(default=())

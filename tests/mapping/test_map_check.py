@@ -30,6 +30,7 @@ path = "ours.ndjson"
 stream = "repo"
 fields = { ts = { from = "t", format = "epoch_seconds" }, instrument = { from = "i" }, rate = { from = "r" } }
 drop = [{ from = "hb", missing = false, equals = true }]
+ignore = ["PING", "pong"]
 """
 
 
@@ -89,6 +90,25 @@ def test_for_machines_it_is_an_object_a_line(folder: Path) -> None:
     assert refused["detail"].startswith("ts from t: 1 in epoch_seconds is outside 1990 to 2100")
     reasons = {"blank_line": 1, "not_mapped": 1}
     assert summary == {"summary": {"lines": 4, "events": {"repo": 1}, "dropped": 1, "refused": 2, "reasons": reasons}}
+
+
+def test_heartbeats_that_are_plain_text_are_dropped_by_their_rule(folder: Path) -> None:
+    (folder / "sample").write_bytes(b"PING\n" + GOOD + b" pong\r\n")
+    for feed in ("vendor", "rates"):
+        code, out, _ = check(feed, "sample")
+        assert code == 0, out
+        assert out.startswith("line 1: dropped by ignore: 'PING'\n")
+        assert out.endswith("line 3: dropped by ignore: 'pong'\n3 lines: events 1 of repo; 2 dropped; 0 refused\n")
+
+
+def test_a_zero_of_any_exponent_does_not_end_the_check(folder: Path) -> None:
+    settings = SETTINGS.replace('{ from = "r" }', '{ from = "r", scale = "0.01" }')
+    (folder / "monitor.toml").write_text(settings)
+    (folder / "sample").write_bytes(GOOD.replace(b"3.7", b"0e-9999999") + GOOD)
+    code, out, err = check("vendor", "sample")
+    assert (code, err) == (0, "")
+    assert "line 1: repo\n" in out
+    assert "line 2: repo\n" in out
 
 
 def test_a_frame_is_taken_apart_as_its_source_does(folder: Path) -> None:

@@ -73,6 +73,16 @@ def test_scaling_keeps_every_digit(value: Decimal, by: str) -> None:
         assert Fraction(scaled(sent, Decimal(by))) == Fraction(value) * Fraction(by)
 
 
+@pytest.mark.parametrize("text", ["0e-9999999", "0e9999999", "0.0e999999999", "-0e-999999", "0E+999999999999999999"])
+def test_a_zero_is_one_whatever_its_exponent(text: str) -> None:
+    zero = scaled(Decimal(text), Decimal("1e-9"))
+    assert zero == 0
+    assert len(str(zero)) < 20
+    assert str(decimal_of(Decimal(text))) == "0"
+    with pytest.raises(NotMappedError, match="outside 1990 to 2100"):
+        from_epoch(Decimal(text), "epoch_nanoseconds")
+
+
 def test_a_volume_in_dollars_keeps_its_last_dollar() -> None:
     assert str(scaled(123_456_789_012, Decimal("1e-9"))) == "123.456789012"
 
@@ -99,6 +109,10 @@ def test_nanoseconds_become_the_microsecond_that_they_are_in(ns: int) -> None:
     assert from_epoch(ns, "epoch_nanoseconds") == from_epoch(str(ns), "epoch_nanoseconds") == ns // 1_000
     assert from_epoch(Decimal(ns).scaleb(-9), "epoch_seconds") == ns // 1_000
     assert from_epoch(Decimal(ns).scaleb(-6), "epoch_milliseconds") == ns // 1_000
+
+
+def test_what_is_finer_than_a_microsecond_is_cut_off_however_long_it_is() -> None:
+    assert from_epoch(f"1699999999.999999{'9' * 24}", "epoch_seconds") == 1_699_999_999_999_999
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import ConfigError, Settings, load
+from monitor.mapping import Dropped
 
 SOURCE = '[sources.desk]\nkind = "file"\npath = "vendor.ndjson"\nmapping = "desk"\n'
 MAPPING = """[mappings.desk]
@@ -55,6 +56,13 @@ def test_settings_with_mappings_can_be_printed_and_read_again(tmp_path: Path) ->
         "unknown": "refuse", "empty": [], "default": None,
     }  # fmt: skip
     assert type(settings.mappings["desk"]).model_validate(said) == settings.mappings["desk"]
+
+
+def test_whole_messages_are_left_out_by_the_settings(tmp_path: Path) -> None:
+    text = MAPPING.replace('"treasury"\n', '"treasury"\nignore = ["PING", "pong"]\n')
+    mapper = loaded(tmp_path, SOURCE + text).mapper("desk")
+    assert mapper is not None
+    assert mapper.outcomes(b"pong") == [Dropped("ignore: 'pong'")]
 
 
 @pytest.mark.parametrize(
