@@ -347,7 +347,7 @@ def _outbox(teller: _Teller) -> _Telling:
 
 
 def _feed_missing(teller: _Teller) -> _Telling:
-    said: Said = "warning", {"source": "desk"}, "About 13 messages of the feed desk never came, in 10 minutes."
+    said: Said = "warning", {"source": "desk"}, "About 12 messages of the feed desk never came, in 10 minutes."
     told = teller.of("FeedMissing", "a few; many, with a missed scrape; none; another feed that misses none")
     told.series(metrics.FEED_MISSING.scraped, [(4, 0), (26, 3), (1, None), (40, 15)], source="desk")
     told.series(metrics.FEED_MISSING.scraped, [(70, 0)], source="other")
