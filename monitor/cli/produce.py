@@ -142,7 +142,7 @@ def produce(
                     target,
                     stop,
                     rate=rate,
-                    now_us=wall_time.time_ns() // 1_000 if now else None,
+                    now_us=(lambda: wall_time.time_ns() // 1_000) if now else None,
                     on_progress=lambda read, total, _: progress.read(what, read, total),
                 )
         finally:

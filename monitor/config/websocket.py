@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
 
 from monitor.config.section import Section
 from monitor.sources.websocket.link import HEADER, MAX_FRAME_BYTES, PLACE_OF_TOKEN, SUBSCRIBE, Link
 from monitor.sources.websocket.numbers import Numbers
 
+_PATH = re.compile(r'[^\s."\\]+(\.[^\s."\\]+)*')
+_OURS = re.compile(r"host|connection|upgrade|sec-websocket-.*|content-length|transfer-encoding", re.IGNORECASE)
+"""Headers that the protocol sets."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TOKEN_IN = re.compile(r"subscribe|header|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:\S+")
 
@@ -83,6 +86,11 @@ class WebSocketSourceSettings(Section):
             raise ValueError("a URL is shown to people: put the user and the password into headers or token_file")
         return url
 
+    @field_serializer("url", when_used="json")
+    def _without_secrets(self, url: str) -> str:
+        """As it is shown: values of its query may be keys."""
+        return re.sub(r"=[^&]+", "=(hidden)", url)
+
     @field_validator("token_in")
     @classmethod
     def _a_place(cls, token_in: str) -> str:
@@ -97,6 +105,8 @@ class WebSocketSourceSettings(Section):
             text = value.get_secret_value()
             if not _HEADER_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name of a header")
+            if _OURS.fullmatch(name):
+                raise ValueError(f"{name} is a header that the connection itself sets")
             if not text.isascii() or not text.isprintable():
                 raise ValueError(f"the value of {name} is not of ASCII letters, digits and signs on one line")
         return headers
@@ -104,7 +114,7 @@ class WebSocketSourceSettings(Section):
     @field_validator("sequence")
     @classmethod
     def _a_path(cls, sequence: str | None) -> str | None:
-        if sequence is not None and not all(sequence.split(".")):
+        if sequence is not None and not _PATH.fullmatch(sequence):
             raise ValueError("it is names with single dots between them, such as header.number")
         return sequence
 

@@ -14,6 +14,8 @@ from monitor.streams import CDS, NEWISSUE, REFERENCE, REPO, REPO_BENCHMARK, STRE
 BOM: Final = b"\xef\xbb\xbf"
 SEQUENCE: Final = "seq"
 """Where an event of a feed that we serve has its number."""
+NUMBERED: Final = b'{"stream":'
+"""So an object begins that was given its stream, and its number."""
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes that are no object."""
 

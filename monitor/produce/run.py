@@ -51,7 +51,7 @@ def produce(
     stop: Stop,
     *,
     rate: float | None = None,
-    now_us: int | None = None,
+    now_us: Callable[[], int] | None = None,
     on_progress: Callable[[int, int | None, int], None] = lambda *_: None,
 ) -> Produced:
     """Publish all that a feed has; it opens and closes the feed, and flushes the target.
@@ -61,7 +61,7 @@ def produce(
         target: takes them.
         stop: once it is set, what was taken is flushed, and no more is taken.
         rate: the most events a second; None: as fast as they come.
-        now_us: what the feed's beginning becomes, epoch microseconds; None: times stay as they are.
+        now_us: what the feed's beginning becomes, epoch microseconds, when somebody takes it; None: times stay.
         on_progress: told how much of the feed is done, of how much, and how many events are out.
 
     Raises:
@@ -69,6 +69,7 @@ def produce(
         TargetError: the target did.
     """
     done = Produced()
+    target.begin()
     began = time.monotonic()
     pace = _Pace(rate, stop)
     shift: Shift | None = None
@@ -79,7 +80,7 @@ def produce(
             if chunk is None:
                 break
             if now_us is not None and shift is None and feed.start_us is not None:
-                shift = Shift(feed.start_us, now_us)
+                shift = Shift(feed.start_us, now_us())
             for events in pace.slices([shift.event(each) for each in chunk] if shift else chunk):
                 target.send(events)
                 done.events.update(each.stream for each in events)

@@ -18,6 +18,9 @@ class TargetError(Exception):
 class Target(ABC):
     """Takes events, from one thread."""
 
+    def begin(self) -> None:  # noqa: B027 - most need not wait
+        """Wait until somebody is there to take events, where that matters; called once, before the first of them."""
+
     @abstractmethod
     def send(self, events: Sequence[Event]) -> None:
         """Take a chunk of events, in the order of arrival; TargetError if that cannot be."""

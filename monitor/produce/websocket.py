@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from websockets.frames import CloseCode
 from websockets.sync.server import serve
 
-from monitor.produce.events import with_number
+from monitor.produce.events import NUMBERED, with_number
 from monitor.produce.readers import Reader
 from monitor.produce.target import Target, TargetError
 
@@ -85,6 +86,7 @@ class WebSocketTarget(Target):
                 close_timeout=_CLOSE_SECONDS,
                 max_size=_MOST_HEARD_BYTES,
                 logger=_QUIET,
+                family=AF_INET6 if ":" in host else AF_INET,
             )
         except OSError as error:
             raise TargetError(f"--to {url}: nothing can be served there: {error.strerror or error}") from error
@@ -92,6 +94,10 @@ class WebSocketTarget(Target):
         self.url = f"ws://{shown}:{self._server.socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, name="feed-server")
         self._thread.start()
+
+    def begin(self) -> None:
+        """Wait until somebody reads; TargetError if it is stopped before."""
+        self._somebody()
 
     def send(self, events: Sequence[Event]) -> None:
         """Hand a chunk over to all who are there, once somebody is; TargetError if it is stopped before."""
@@ -155,8 +161,8 @@ class WebSocketTarget(Target):
         lines: list[bytes] = []
         size = 0
         for event in events:
-            self._number += 1
-            line = with_number(event, self._number)
+            line = with_number(event, self._number + 1)
+            self._number += line.startswith(NUMBERED)  # what is no object has none
             if lines and (len(lines) == EVENTS_A_FRAME or size + len(line) > BYTES_A_FRAME):
                 yield lines
                 lines, size = [], 0

@@ -326,6 +326,7 @@ class _Keeper:
         self.resume = dict(resume)
         self._unseen = unseen
         self._told_counts: Mapping[str, int] = {}
+        self._lasts_since = 0.0
         self._backoff = Backoff(world.settings.first_wait_seconds, world.settings.longest_wait_seconds, world.random)
         self._log = _log.bind(source=feed.name, kind=feed.kind)
 
@@ -372,6 +373,7 @@ class _Keeper:
             if not source.can_read_again:
                 self.resume = {name: max(at, self._unseen.get(name, at)) for name, at in self.resume.items()}
             source.open(dict(self.resume))
+            self._lasts_since = self._world.monotonic()
             self._world.on_counts(self.feed.name, {CONNECTIONS: 1})
             self._told_counts = {}
             self._exchange(source)  # before it counts as up: what stood of an earlier connection says nothing any more
@@ -382,6 +384,7 @@ class _Keeper:
             has_ended = self._hand_over_all(source)
         finally:
             if source is not None:
+                self._count(source)  # also what it counted before it broke
                 world = self._world
                 source.close(max(0.0, min(world.settings.close_seconds, world.stop.by - world.monotonic())))
         if has_ended:
@@ -432,6 +435,10 @@ class _Keeper:
         if marks is not self._told_marks:
             source.keep(marks)
             self._told_marks = marks
+        return self._count(source)
+
+    def _count(self, source: Source) -> bool:
+        """Tell what the source has counted since it was last asked; whether something came."""
         before, counts = self._told_counts, dict(source.counts())
         if counts == before:
             return False
@@ -448,7 +455,9 @@ class _Keeper:
             self.partitions = {**states, batch.partition: replace(own, is_behind=True)} if own else states
         self._world.handover.put(Arrival(self.feed.name, batch, now), len(batch))
         self.resume[batch.partition] = batch.offsets[-1] + 1
-        self._backoff.reset()
+        # A feed may say something to whoever connects, and then let nobody stay.
+        if source.can_read_again or now - self._lasts_since >= self._world.settings.longest_wait_seconds:
+            self._backoff.reset()
         if self.state is SourceState.SILENT:
             self._log.info("source speaks again")
             self._tell(SourceState.UP)

@@ -110,7 +110,7 @@ def test_a_stop_ends_a_pause() -> None:
 
 def test_the_beginning_becomes_now() -> None:
     target = Kept()
-    produce(Chunks(made(2)), target, threading.Event(), now_us=T0 + 10)
+    produce(Chunks(made(2)), target, threading.Event(), now_us=lambda: T0 + 10)
     assert [json.loads(event.payload)["ts"] for event in target.events] == [T0 + 10, T0 + 11]
 
 

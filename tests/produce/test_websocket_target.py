@@ -124,6 +124,34 @@ def test_a_reader_gets_each_event_once_in_order_with_its_stream_and_its_number(s
     ]
 
 
+def test_the_number_goes_on_only_where_it_was_written() -> None:
+    said: list[str] = []
+    sent = [*events(1), Event("treasury", b"no object"), *events(1, 1)]
+    with served(said) as target, reading(target, said) as reader:
+        target.send(sent)
+        first, garbage, second = str(reader.recv(timeout=WAIT_SECONDS)).split("\n")
+    assert (json.loads(first)["seq"], garbage, json.loads(second)["seq"]) == (1, "no object", 2)
+
+
+def test_it_serves_an_address_of_ipv6() -> None:
+    target = WebSocketTarget("ws://[::1]:0", say=lambda _: None, stop=threading.Event())
+    try:
+        with connect(target.url), meanwhile(lambda: target.send(events(1))):
+            pass
+    finally:
+        target.close()
+    assert target.url.startswith("ws://[::1]:")
+
+
+def test_who_begins_waits_for_a_reader() -> None:
+    said: list[str] = []
+    with served(said) as target, meanwhile(target.begin) as beginner:
+        until(lambda: told(said, "nobody reads"))
+        assert beginner.is_alive()
+        with reading(target, said):
+            until(lambda: not beginner.is_alive())
+
+
 def test_nothing_goes_out_before_somebody_reads_and_that_is_said_once() -> None:
     said: list[str] = []
     with served(said) as target, meanwhile(lambda: target.send(events(3))) as sender:

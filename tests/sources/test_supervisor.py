@@ -76,6 +76,7 @@ class Side:
     records: dict[str, list[bytes]] = field(default_factory=dict)
     connections: list[list[Step]] = field(default_factory=list)
     then: Step = "idle"
+    can_read_again: bool = True
     make_errors: list[Exception | None] = field(default_factory=list)
     open_errors: list[Exception | None] = field(default_factory=list)
     hang_in: str = ""
@@ -107,6 +108,7 @@ class FaultySource(Source):
 
     def __init__(self, side: Side) -> None:
         self.side = side
+        self.can_read_again = side.can_read_again
         self.steps = list(side.connections.pop(0)) if side.connections else []
         self.at: dict[str, int] = {}
         self.has_ended = False
@@ -212,6 +214,7 @@ def running(
     real_time: bool = False,
     random: Random | None = None,
     on_state: Callable[[str, str, SourceState], None] | None = None,
+    on_counts: Callable[[str, Mapping[str, int]], None] = lambda *_: None,
     **set_to: Any,
 ) -> Iterator[Run]:
     """A started supervisor of sides (one feed each), stopped at the end; whatever hangs is released."""
@@ -229,6 +232,7 @@ def running(
         resume or {},
         settings=SupervisorSettings(**{"first_wait_seconds": 1.0, "longest_wait_seconds": 8.0, **set_to}),
         on_state=on_state or tell,
+        on_counts=on_counts,
         wall_us=lambda: WALL_US,
         random=random or Random(1),
         monotonic=time.monotonic if real_time else clock.monotonic,
@@ -296,6 +300,25 @@ def test_only_a_connection_that_handed_something_over_makes_the_waits_short_agai
     with running({"a": side}, random=Always(), idle_seconds=0.001) as run:
         run.take_until(lambda _: run.supervisor.ended)
         assert [wait for wait in run.clock.waits if wait != 0.001] == [1, 2, 4, 1, 2, 1]
+
+
+@pytest.mark.parametrize(("lasts_seconds", "waits"), [(0.5, [1, 2, 4]), (8.0, [1, 1, 1])])
+def test_a_feed_that_speaks_to_all_and_lets_nobody_stay_is_not_stormed(lasts_seconds: float, waits: list[int]) -> None:
+    """A feed that cannot be read again brings something at once, whoever connects."""
+    welcome: list[Step] = [1, "idle", 1, SourceError("gone")]
+    side = Side({"p": numbered(20)}, [welcome, welcome, welcome, [1, "end"]], can_read_again=False)
+    with running({"a": side}, random=Always(), idle_seconds=lasts_seconds) as run:
+        run.take_until(lambda _: run.supervisor.ended)
+        assert [wait for wait in run.clock.waits if wait != lasts_seconds] == waits
+
+
+def test_what_was_counted_before_a_break_is_told() -> None:
+    counted: Counter[str] = Counter()
+    side = Side({"p": numbered(1)}, [["dropped", SourceError("gone")], ["dropped", 1, "end"]])
+    feed = Feed("a", "websocket", side.make, None)
+    with running([feed], on_counts=lambda _, counts: counted.update(counts)) as run:
+        run.take_until(lambda _: run.supervisor.ended)
+    assert counted == {"connections": 2, "dropped": 2}
 
 
 def test_a_break_is_logged_with_its_reason_and_its_wait() -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -154,9 +155,32 @@ def test_a_server_that_says_our_secrets_when_it_closes_does_not_bring_them_into_
         assert str(raised.value) == server_said
 
 
+def test_each_word_of_a_header_is_a_secret() -> None:
+    said = Link("ws://h:1", headers={"Authorization": f"Basic {TOKEN}"}).failed(f"Basic auth: {TOKEN} is unknown")
+    assert str(said) == "ws://h:1: Basic auth: (secret) is unknown"
+
+
+def test_a_server_that_reads_nothing_holds_up_nobody_who_subscribes() -> None:
+    is_over = threading.Event()
+
+    def deaf(connection: ServerConnection) -> None:
+        with connection.recv_flow_control:
+            is_over.wait(30)
+
+    link = Link("", subscribe=("x" * 4_000_000,) * 8, open_seconds=0.3)
+    try:
+        with serving(deaf, compression=None) as server:
+            text = refusal(replace(link, url=server.url))
+            is_over.set()
+    finally:
+        is_over.set()
+    assert text.startswith(f"{server.url}: ")
+
+
 def test_a_link_does_not_show_its_secrets() -> None:
     link = Link("ws://host:1/p?key=s3cret", token=TOKEN, headers={"X": HEADER_VALUE})
     assert link.address == "ws://host:1/p"
+    assert Link("ws://[::1]:7/p").address == "ws://[::1]:7/p"
     assert TOKEN not in repr(link)
     assert HEADER_VALUE not in repr(link)
 

@@ -7,7 +7,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sources.websocket.numbers import GRACE_SECONDS, LOG_EVERY_SECONDS, REMEMBERED, Numbers
+from monitor.sources.websocket.numbers import GRACE_SECONDS, LOG_EVERY_SECONDS, REMEMBERED, UNNUMBERED, Numbers
 
 
 def event(number: object, content: str = "") -> bytes:
@@ -77,10 +77,9 @@ def test_what_comes_after_it_was_given_up_is_handed_over_once() -> None:
     assert settled(numbers) == (2, 1, 1)
 
 
-def test_over_a_new_connection_repeats_are_dropped_and_a_jump_is_missing() -> None:
+def test_repeats_are_dropped_and_a_jump_is_missing() -> None:
     numbers = Numbers("f", "n")
     looked_at(numbers, 1, 2, 3)
-    numbers.connected()
     assert looked_at(numbers, 2, 3, 6) == [False, False, True]
     assert settled(numbers) == (2, 2, 0)
 
@@ -88,27 +87,71 @@ def test_over_a_new_connection_repeats_are_dropped_and_a_jump_is_missing() -> No
 def test_other_contents_say_that_the_feed_numbers_anew() -> None:
     numbers = Numbers("f", "n")
     looked_at(numbers, *range(1, 100))
-    numbers.connected()
     with structlog.testing.capture_logs() as log:
         assert looked_at(numbers, *range(1, 100), content="the next day") == [True] * 99
     assert settled(numbers) == (0, 0, 0)
     assert [(each["newest"], each["now"]) for each in log] == [(99, 1)]
 
 
-def test_a_first_number_from_before_all_that_is_known_is_a_new_numbering() -> None:
+def test_a_number_from_before_all_that_is_known_is_a_new_numbering() -> None:
     numbers = Numbers("f", "n")
     looked_at(numbers, *range(90, 101))
-    numbers.connected()
     assert looked_at(numbers, *range(1, 105), content="new") == [True] * 104
     assert settled(numbers) == (0, 0, 0)
 
 
-def test_what_is_too_far_behind_is_a_new_numbering_which_gives_up_what_was_passed_over() -> None:
+def test_a_new_numbering_gives_up_what_was_passed_over() -> None:
     numbers = Numbers("f", "n")
     looked_at(numbers, 1, 5)
     looked_at(numbers, *range(6, REMEMBERED + 10))
-    assert looked_at(numbers, 1, 2) == [True, True]
+    assert looked_at(numbers, 1, 2, content="new") == [True, True]
     assert counted(numbers) == (3, 0, 0)
+
+
+def test_one_number_that_fits_nowhere_changes_nothing() -> None:
+    numbers = Numbers("f", "n")
+    looked_at(numbers, *range(100, 200))
+    assert looked_at(numbers, 10**17, 200, -5, 201, 150, 202, content="a slip") == [True] * 6
+    assert looked_at(numbers, 203, 203) == [True, False]
+    assert settled(numbers) == (0, 1, 0)
+
+
+def test_a_jump_that_the_next_message_confirms_is_missing() -> None:
+    numbers = Numbers("f", "n")
+    assert looked_at(numbers, 1, 2, 10**6, 10**6 + 3) == [True] * 4
+    assert settled(numbers) == (10**6 - 3 + 2, 0, 0)
+    assert looked_at(numbers, 10**6, 10**6 + 3) == [False] * 2
+
+
+def test_a_new_numbering_is_seen_though_every_second_message_of_it_is_lost() -> None:
+    numbers = Numbers("f", "n")
+    looked_at(numbers, *range(1, 101))
+    assert looked_at(numbers, *range(1, 100, 2), content="new") == [True] * 50
+    assert settled(numbers) == (49, 0, 0)
+
+
+def test_what_comes_again_of_the_numbering_before_is_dropped() -> None:
+    numbers = Numbers("f", "n")
+    looked_at(numbers, *range(1, 101))
+    looked_at(numbers, 1, 2, content="new")
+    assert looked_at(numbers, 99, 100) == [False] * 2
+    assert looked_at(numbers, 3, content="new") == [True]
+    assert settled(numbers) == (0, 2, 0)
+
+
+def test_a_number_that_was_never_passed_over_is_not_out_of_order() -> None:
+    numbers = Numbers("f", "n")
+    assert looked_at(numbers, 10, 11, 4, 12) == [True] * 4
+    assert settled(numbers) == (0, 0, 0)
+
+
+def test_a_feed_without_numbers_where_they_should_be_is_said_once() -> None:
+    numbers = Numbers("f", "head.n")
+    with structlog.testing.capture_logs() as log:
+        looked_at(numbers, *range(UNNUMBERED - 1))
+        assert log == []
+        looked_at(numbers, *range(2 * UNNUMBERED))
+    assert [each["sequence"] for each in log] == ["head.n"]
 
 
 def test_what_has_no_number_is_handed_over_and_not_looked_at() -> None:
@@ -147,7 +190,7 @@ def test_memory_is_bounded() -> None:
     assert len(numbers._contents) <= 2 * REMEMBERED
     assert len(numbers._gaps) <= 2 * REMEMBERED
     assert len(numbers._pending) <= 5_000
-    looked_at(numbers, 10**17)
+    looked_at(numbers, 10**17, 10**17 + 1)
     assert settled(numbers)[0] == 10**17 - 50_000
 
 
@@ -172,13 +215,11 @@ def test_of_any_disorder_loss_and_repetition_each_is_counted_once(data: st.DataO
     assert settled(numbers) == (len(lost), len(sent) - len(handed), late)
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("ab")), max_size=80), st.sets(st.integers(0, 80)))
-def test_whatever_the_numbers_say_only_true_repeats_are_dropped(sent: list[tuple[int, str]], anew: set[int]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("ab")), max_size=80))
+def test_whatever_the_numbers_say_only_true_repeats_are_dropped(sent: list[tuple[int, str]]) -> None:
     numbers = Numbers("f", "n")
     seen: set[tuple[int, str]] = set()
-    for at, (number, content) in enumerate(sent):
-        if at in anew:
-            numbers.connected()
+    for number, content in sent:
         (is_wanted,) = looked_at(numbers, number, content=content)
         assert is_wanted or (number, content) in seen
         seen.add((number, content))

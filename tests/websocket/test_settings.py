@@ -35,7 +35,10 @@ def section(**given: object) -> WebSocketSourceSettings:
         ({"subscribe": ('{"key":"{token}"}',)}, "stands in a message of subscribe where token_in"),
         ({"headers": {"a b": "c"}}, "'a b' is no name of a header"),
         ({"headers": {"a": f"{SECRET}\r\nb: c"}}, "the value of a is not of ASCII letters, digits and signs"),
+        ({"headers": {"sec-websocket-key": "b"}}, "sec-websocket-key is a header that the connection itself sets"),
+        ({"headers": {"Host": "b"}}, "Host is a header that the connection itself sets"),
         ({"sequence": "a..b"}, "names with single dots between them"),
+        ({"sequence": 'a."b"'}, "names with single dots between them"),
         ({"ping_seconds": 0}, "greater than 0"),
         ({"max_frame_bytes": 0}, "greater than or equal to 1"),
     ],
@@ -68,10 +71,10 @@ def test_the_parts_get_what_the_section_says() -> None:
 def test_check_config_shows_no_secret(tmp_path: Path) -> None:
     file = tmp_path / "monitor.toml"
     text = f'[sources.desk]\nkind = "websocket"\ntoken = "{SECRET}"\nheaders = {{ X-Key = "{SECRET}" }}\n'
-    file.write_text(f'{text}url = "wss://h/p"\n')
+    file.write_text(f'{text}url = "wss://h/p?key={SECRET}&b={SECRET}"\n')
     shown = CliRunner().invoke(app, ["check-config", str(file)])
     assert shown.exit_code == 0, shown.output
-    assert "wss://h/p" in shown.output
+    assert "wss://h/p?key=(hidden)&b=(hidden)" in shown.output
     assert SECRET not in shown.output
     for url in (f"wss://user:{SECRET}@h/p", f"wss://h:port/{SECRET}"):
         file.write_text(f'{text}url = "{url}"\n')

@@ -32,12 +32,13 @@ QUERY: Final = "query"
 SUBSCRIBE: Final = "subscribe"
 PLACE_OF_TOKEN: Final = "{token}"  # noqa: S105 - where it goes
 """Stands in a subscribe message where the token goes."""
-MAX_FRAME_BYTES: Final = 16 << 20
+MAX_FRAME_BYTES: Final = 4 << 20
 QUEUED_FRAMES: Final = 16
 """While more frames wait to be taken, nothing is read: so the server is held up, and nothing is dropped."""
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 _SECRET: Final = "(secret)"  # noqa: S105 - stands where one stood
+_SCHEMES: Final = {"Bearer", "Basic", "Digest", "Token"}
 _LEAST_SECRET: Final = 4
 """A shorter text is no secret, and is part of many words."""
 
@@ -87,7 +88,8 @@ class Link:
     def address(self) -> str:
         """The URL for people: without its query, where secrets may stand."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
     def connect(self) -> ClientConnection:
         """Connect, say who we are, and subscribe.
@@ -119,6 +121,9 @@ class Link:
             connection = attempt.__enter__()
         except (OSError, WebSocketException, ValueError, ImportError) as error:
             raise self.failed(why_not_connected(error, self.open_seconds), token) from None
+        # A server that reads nothing must not hold up whoever subscribes, or answers a ping, for ever.
+        with suppress(OSError):  # it has broken off already: whoever sends or reads next is told
+            connection.socket.settimeout(self.open_seconds)
         try:
             for message in self.subscribe:
                 connection.send(_with_token(message, token) if where == SUBSCRIBE and token else message)
@@ -141,7 +146,8 @@ class Link:
             why: the reason.
             token: as it was read for this attempt.
         """
-        secrets = {self.token, token, *self.headers.values()} - {None}
+        words = {word for value in self.headers.values() for word in value.split()} - _SCHEMES
+        secrets = {self.token, token, *self.headers.values(), *words} - {None}
         for secret in sorted((each for each in secrets if each and len(each) >= _LEAST_SECRET), key=len, reverse=True):
             for text in (secret, quote(secret, safe="")):
                 why = why.replace(text, _SECRET)

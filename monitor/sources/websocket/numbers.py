@@ -1,8 +1,8 @@
 """The numbers that a feed gives its messages: which never came, which came twice, which came late.
 
 What is known lives as long as the feed, over all of its connections. No event is lost because of a number: only what
-comes again byte for byte with its number is dropped. A number that was there before with other contents, or that is far
-behind the newest, says that the feed has begun to number anew, as many do with every connection or every day.
+comes again byte for byte with its number is dropped. One number that fits nowhere changes nothing, for it may be a
+slip. If the next one goes on from it, the feed has jumped, or numbers anew, as many do with every connection or day.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REMEMBERED: Final = 10_000
-"""So many numbers behind the newest are known; what is farther behind is of a new numbering."""
+"""So many numbers behind the newest are known, and so many ahead of it one message may pass over."""
 GRACE_SECONDS: Final = 5.0
 """A number that was passed over may still come, out of order, for so long; then it is counted as missing."""
 LOG_EVERY_SECONDS: Final = 5.0
+UNNUMBERED: Final = 1_000
+"""A feed whose first messages, so many, have no number is said to have none where `sequence` says."""
 MISSING: Final = "missing"
 REPEATED: Final = "repeated"
 OUT_OF_ORDER: Final = "out_of_order"
@@ -70,16 +72,14 @@ class Numbers:
         self._of = of
         self._newest: int | None = None
         self._contents: dict[int, int] = {}
+        self._before: dict[int, int] = {}  # the contents of the numbering before this one
+        self._stray: tuple[int, int] | None = None  # what came last, if it fits nowhere, and its mark
         self._gaps: list[_Gap] = []
         self._pending: deque[_Gap] = deque()
-        self._is_first = True
+        self._unnumbered = 0
         self._untold: tuple[int, int, int] | None = None
         self._quiet_until = 0.0
         self._log = _log.bind(source=feed)
-
-    def connected(self) -> None:
-        """What comes from now on comes over a new connection."""
-        self._is_first = True
 
     def wanted(self, frame: bytes, payloads: Sequence[bytes], now: float) -> list[bool]:
         """Of the payloads of a frame, which are to be handed over: all but repeats.
@@ -117,43 +117,69 @@ class Numbers:
 
     def _admits(self, number: int | None, content: bytes, now: float) -> bool:
         if number is None:
+            self._say_if_never()
             return True
-        is_first, self._is_first = self._is_first, False
         mark = hash(content)
-        newest = self._newest
-        if newest is None or number > newest:
-            if newest is not None and number > newest + 1:
-                gap = _Gap(newest + 1, number - 1, number - newest - 1, now + GRACE_SECONDS)
-                self._gaps.append(gap)
-                self._pending.append(gap)
-            self._newest = number
-        elif number > newest - REMEMBERED and self._contents.get(number) == mark:
+        if self._contents.get(number) == mark:
             self.counts[REPEATED] += 1
             return False
-        elif not self._fills(number, newest, is_first=is_first):
-            self._begin_anew(number)
+        if self._newest is None or number == self._newest + 1:
+            self._newest = number
+        elif self._before.get(number) == mark:
+            self.counts[REPEATED] += 1
+            return False
+        elif self._newest < number <= self._newest + REMEMBERED:
+            self._pass_over(number, now)
+        elif not self._fills(number):
+            if self._stray is None or not self._stray[0] < number <= self._stray[0] + REMEMBERED:
+                self._stray = number, mark
+                return True
+            self._go_on_from(*self._stray, now)
+            self._pass_over(number, now)
+        self._stray = None
         self._contents[number] = mark
         if len(self._contents) > 2 * REMEMBERED:
             self._forget()
         return True
 
-    def _fills(self, number: int, newest: int, *, is_first: bool) -> bool:
-        """Take in a number that was passed over; whether it can be one, and does not begin a new numbering."""
-        if number <= newest - REMEMBERED or number in self._contents:
+    def _say_if_never(self) -> None:
+        if self._newest is None and self._unnumbered < UNNUMBERED:
+            self._unnumbered += 1
+            if self._unnumbered == UNNUMBERED:
+                where = ".".join(self._names)
+                self._log.warning("no message of the feed has a number where `sequence` says", sequence=where)
+
+    def _pass_over(self, number: int, now: float) -> None:
+        """Take a number as the newest; what lies between may still come."""
+        first = 1 + (number - 1 if self._newest is None else self._newest)
+        if first < number:
+            gap = _Gap(first, number - 1, number - first, now + GRACE_SECONDS)
+            self._gaps.append(gap)
+            self._pending.append(gap)
+        self._newest = number
+
+    def _fills(self, number: int) -> bool:
+        """Whether a number was passed over and has not come; it counts as come."""
+        if self._newest is None or number <= self._newest - REMEMBERED or number in self._contents:
             return False
         at = bisect_right(self._gaps, number, key=lambda gap: gap.first) - 1
-        if at >= 0 and number <= self._gaps[at].last:
-            self._gaps[at].still -= 1
-        elif is_first:
+        if at < 0 or number > self._gaps[at].last:
             return False
+        self._gaps[at].still -= 1
         self.counts[OUT_OF_ORDER] += 1
         return True
 
-    def _begin_anew(self, number: int) -> None:
-        self._log.warning("the feed numbers its messages anew", newest=self._newest, now=number)
-        while self._pending:
-            self._give_up(self._pending.popleft())
-        self._gaps, self._contents, self._newest = [], {}, number
+    def _go_on_from(self, number: int, mark: int, now: float) -> None:
+        """The feed goes on from a number that fitted nowhere: it has jumped ahead, or numbers anew."""
+        if self._newest is not None and number > self._newest:
+            self._pass_over(number, now)
+        else:
+            self._log.warning("the feed numbers its messages anew", newest=self._newest, now=number)
+            while self._pending:
+                self._give_up(self._pending.popleft())
+            self._before = self._contents
+            self._gaps, self._contents, self._newest = [], {}, number
+        self._contents[number] = mark
 
     def _give_up(self, gap: _Gap) -> None:
         """Count what has not come of a gap."""

@@ -72,7 +72,6 @@ class WebSocketSource(Source):
         self._frames = self._bytes = 0
         self._offsets: list[int] = []
         self._payloads: list[bytes] = []
-        self._handed = 0
         self._broken: SourceError | None = None
         self._is_closed = False
 
@@ -90,8 +89,6 @@ class WebSocketSource(Source):
         self._next_frame = -(-(resume or {}).get(self.name, 0) // LINES_A_MESSAGE)
         self._connection = self._link.connect()
         self._pings.begin(self._monotonic())
-        if self._numbers is not None:
-            self._numbers.connected()
 
     def poll(self, max_records: int) -> RawBatch | None:
         """The next payloads, of as many frames as it takes; see `Source.poll`."""
@@ -146,7 +143,7 @@ class WebSocketSource(Source):
         now = self._monotonic()
         enough_bytes = self._bytes + BYTES_A_POLL
         wait_seconds, ends_at = 0.0, time.monotonic() + GATHER_SECONDS
-        while len(self._payloads) - self._handed < max_records and self._bytes < enough_bytes:
+        while len(self._payloads) < max_records and self._bytes < enough_bytes:
             try:
                 frame = connection.recv(timeout=wait_seconds, decode=False)
             except TimeoutError:
@@ -177,13 +174,9 @@ class WebSocketSource(Source):
     def _next_batch(self, max_records: int) -> RawBatch | None:
         if not self._payloads:
             return None
-        some = slice(self._handed, self._handed + max_records)
-        offsets, payloads = self._offsets[some], self._payloads[some]
-        batch = RawBatch(self.name, self._stream, self.name, offsets, payloads, of_messages=True)
-        self._handed += len(batch)
-        if self._handed >= len(self._payloads):
-            self._offsets, self._payloads, self._handed = [], [], 0
-        return batch
+        offsets, payloads = self._offsets[:max_records], self._payloads[:max_records]
+        del self._offsets[:max_records], self._payloads[:max_records]
+        return RawBatch(self.name, self._stream, self.name, offsets, payloads, of_messages=True)
 
 
 class _Pings:
