@@ -10,6 +10,10 @@ from monitor.results import SEGMENTS
 
 METRICS_PORT: Final = 9464
 """Where the monitor listens unless it is told otherwise."""
+PAGE_PORT: Final = 8080
+"""Where the live page is unless the settings say otherwise."""
+LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Under which only programs on the same machine find it."""
 MONITOR: Final = f"127.0.0.1:{METRICS_PORT}"
 BASE_URL: Final = f"http://{MONITOR}"
 """Where the monitor's own pages are, unless the settings say otherwise."""

@@ -211,7 +211,10 @@ class TestTheOtherCommands:
         (tmp_path / "m.toml").write_text("[http]\nmetrics_port = 9500\n")
         done = monitor("check-config", "m.toml", cwd=tmp_path)
         assert done.returncode == 0
-        assert json.loads(done.stdout)["http"] == {"host": "127.0.0.1", "metrics_port": 9500}
+        assert json.loads(done.stdout)["http"] == {
+            "host": "127.0.0.1", "metrics_port": 9500, "page_host": "127.0.0.1", "page_port": 8080, "token": None,
+            "token_file": None, "allowed_hosts": [],
+        }  # fmt: skip
 
     def test_check_config_says_where_it_is_wrong(self, tmp_path: Path) -> None:
         (tmp_path / "m.toml").write_text("[http]\nmetrics_port = 9500\nmetrics_prot = 1\n")
@@ -228,7 +231,7 @@ def running(
     process = subprocess.Popen(
         [sys.executable, "-m", "monitor", "run", *words],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=cwd,
-        env=os.environ | {"MONITOR_HTTP__METRICS_PORT": "0"} | (env or {}),
+        env=os.environ | {"MONITOR_HTTP__METRICS_PORT": "0", "MONITOR_HTTP__PAGE_PORT": "0"} | (env or {}),
     )  # fmt: skip
     try:
         assert process.stderr is not None
@@ -322,7 +325,9 @@ class TestRun:
         ],
     )
     def test_a_bad_command_line_ends_with_2_and_a_sentence(self, words: tuple[str, ...], said: str) -> None:
-        done = monitor("run", *words, env={"COLUMNS": "200", "MONITOR_HTTP__METRICS_PORT": "0"})
+        done = monitor(
+            "run", *words, env={"COLUMNS": "200", "MONITOR_HTTP__METRICS_PORT": "0", "MONITOR_HTTP__PAGE_PORT": "0"}
+        )
         assert done.returncode == 2
         assert said in " ".join(done.stderr.split())
         assert "Traceback" not in done.stderr
@@ -358,7 +363,13 @@ class TestState:
     def test_two_processes_on_one_state(self, tmp_path: Path) -> None:
         state = str(tmp_path / "state")
         with running(*CALM, "--state", state):
-            done = monitor("run", *CALM, "--state", state, env={"MONITOR_HTTP__METRICS_PORT": "0", "COLUMNS": "200"})
+            done = monitor(
+                "run",
+                *CALM,
+                "--state",
+                state,
+                env={"COLUMNS": "200", "MONITOR_HTTP__METRICS_PORT": "0", "MONITOR_HTTP__PAGE_PORT": "0"},
+            )
         assert done.returncode == 2
         assert "is in use by another monitor" in " ".join(done.stderr.split())
         assert "Traceback" not in done.stderr

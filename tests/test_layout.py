@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "streams", "results", "sources", "engine.watermark", "partitions", "pipeline", "journal", "told", "sinks.base",
     },
     "sinks": {"results", "kafka", "runbooks"},
+    "page": {"results", "links", "alerts.sentence", "index.constants", "sinks.base", "sinks.http", "sinks.snapshot"},
     "history": {"results"},
     "report": {"results"},
     "progress": set(),
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "log": set(),
     "config": {"calendar", "history", "kafka", "links", "log", "mapping", "signals", "sources"},
     "cli": {
-        "calendar", "config", "generate", "history", "journal", "links", "live", "log", "mapping", "pipeline",
+        "calendar", "config", "generate", "history", "journal", "links", "live", "log", "mapping", "page", "pipeline",
         "progress", "recording", "replay", "report", "signals", "sinks", "sources", "stories", "streams", "kafka",
         "produce", "redrive", "stages", "engine.block", "engine.decode",
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from monitor.calendar import NEW_YORK
@@ -12,16 +12,26 @@ from monitor.results import BLIND, Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monitor.signals.model import Signal
-
 _ZONE: Final = ZoneInfo(NEW_YORK)
 _THIRTY_SECONDS: Final = "32nds"
 _WHOLE: Final = 10
 """From this size on a number is told without decimals."""
 
 
+class Named(Protocol):
+    """What a sentence needs to know of a signal."""
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+
+    @property
+    def unit(self) -> str:
+        """Of its values."""
+
+
 def sentence(
-    signal: Signal,
+    signal: Named,
     labels: Mapping[str, str],
     state: str,
     since: int,

@@ -22,6 +22,7 @@ from monitor.config.websocket import WebSocketSourceSettings
 from monitor.engine.block import BARS
 from monitor.journal import Journal
 from monitor.live import LiveRun
+from monitor.page import PageSink
 from monitor.pipeline import Pipeline
 from monitor.signals.model import Signal
 from monitor.sinks.base import Sink
@@ -58,6 +59,7 @@ class Assembled:
         journal: its durable state; None if it has none.
         goes_on: whether it goes on from a state that was left.
         now_us: what time it is for the monitor, epoch microseconds.
+        page: what the live page keeps; None: it has none, as it evaluates nothing.
         has_resumed: whether it was ever ready; None: it evaluates nothing.
     """
 
@@ -71,11 +73,12 @@ class Assembled:
         journal: Journal | None = None,
         goes_on: bool = False,
         now_us: Callable[[], int] | None = None,
+        page: PageSink | None = None,
     ) -> None:
         self.run, self.not_ready_because = run.run, run.not_ready_because
         self.has_resumed: Callable[[], bool] | None = run.has_resumed if isinstance(run, LiveRun) else None
         self.supervisor, self.prometheus = supervisor, prometheus
-        self.clock, self.journal, self.goes_on = clock, journal, goes_on
+        self.clock, self.journal, self.goes_on, self.page = clock, journal, goes_on, page
         self.now_us: Callable[[], int] = now_us or (clock.now_us if clock else _wall_us)
 
 
@@ -99,13 +102,14 @@ def assemble(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
         now_us=assembled.now_us,
         has_resumed=assembled.has_resumed,
         clock="story" if assembled.clock else settings.run.clock,
-        is_synthetic=_is_synthetic(settings, story),
+        is_synthetic=is_synthetic(settings, story),
     )
     ProcessCollector(registry=assembled.prometheus.registry)
     return assembled
 
 
-def _is_synthetic(settings: Settings, story: Story | None) -> bool:
+def is_synthetic(settings: Settings, story: Story | None) -> bool:
+    """Whether the events of a run are made up."""
     return story.is_synthetic if story else settings.run.synthetic
 
 
@@ -134,10 +138,13 @@ def _live(settings: Settings, story: Story | None, closing: ExitStack) -> Assemb
     else:
         feeds = [_mapped(_feed(name, each, settings), settings) for name, each in settings.sources.items()]
     supervisor = _supervisor(settings, feeds, prometheus, pipeline.positions, pipeline.next_positions)
-    sinks = _sinks(settings, signals, prometheus, story, closing)
+    page = PageSink([metric_of(each) for each in signals], story.speed if story else 1.0)
+    sinks = [*_sinks(settings, signals, prometheus, story, closing), page]
     run = LiveRun(supervisor, clock, pipeline, sinks, prometheus, journal=journal)
     now_us = (lambda: pipeline.newest_event_us or _wall_us()) if settings.run.clock == "feed" and not clock else None
-    return Assembled(run, supervisor, prometheus, clock=clock, journal=journal, goes_on=goes_on, now_us=now_us)
+    return Assembled(
+        run, supervisor, prometheus, clock=clock, journal=journal, goes_on=goes_on, now_us=now_us, page=page
+    )
 
 
 def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Assembled:
@@ -170,13 +177,13 @@ def _sealing(settings: Settings, story: Story | None, closing: ExitStack) -> Ass
 def _sinks(
     settings: Settings, signals: Sequence[Signal], prometheus: PrometheusSink, story: Story | None, closing: ExitStack
 ) -> list[Sink]:
-    is_synthetic = _is_synthetic(settings, story)
+    is_made_up = is_synthetic(settings, story)
     headlines = [each.name for each in signals if each.headline]
-    sinks: list[Sink] = [prometheus, LogSink(headlines, time.monotonic, is_synthetic=is_synthetic)]
+    sinks: list[Sink] = [prometheus, LogSink(headlines, time.monotonic, is_synthetic=is_made_up)]
     metrics = [metric_of(each) for each in signals]
     for sink in (
-        reject_sink(settings, prometheus, is_synthetic=is_synthetic),
-        publish_sink(settings, metrics, prometheus, is_synthetic=is_synthetic) if signals else None,
+        reject_sink(settings, prometheus, is_synthetic=is_made_up),
+        publish_sink(settings, metrics, prometheus, is_synthetic=is_made_up) if signals else None,
     ):
         if sink is not None:
             sinks.append(sink)

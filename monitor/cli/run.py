@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import webbrowser
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Literal
@@ -17,7 +18,7 @@ from starlette.routing import Route
 
 from monitor import __version__
 from monitor.calendar import NEW_YORK
-from monitor.cli.assembly import Assembled, StageError, assemble
+from monitor.cli.assembly import Assembled, StageError, assemble, is_synthetic, metric_of
 from monitor.cli.common import (
     ConfigFlag,
     FirstFlag,
@@ -37,6 +38,8 @@ from monitor.generate.facts import Facts
 from monitor.generate.runbooks import library
 from monitor.journal import StateError
 from monitor.kafka.connection import KafkaConnectionError
+from monitor.page import Guard, Page, page_app
+from monitor.page.state import Standing
 from monitor.sinks.base import SinkError
 from monitor.sinks.http import HttpServer, metrics_app
 from monitor.sinks.runbook_pages import runbook_routes
@@ -64,8 +67,9 @@ def run(
         Literal["all", "bars", "signals"] | None,
         typer.Option(help="bars: seal what a consumer group gives; signals: evaluate what was sealed. Default: all."),
     ] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the live page in the browser.")] = False,
 ) -> None:
-    """Run the monitor live.
+    """Run the monitor live, and show it on http://127.0.0.1:8080/.
 
     Without --config it plays an embedded scenario, made up from beginning to end: the AI debt wave. With
     --state it goes on where it was killed; a story that was stopped by Ctrl-C begins anew. Metrics are on
@@ -88,19 +92,28 @@ def run(
             assembled = assemble(settings, story, closing)
         except (StoryError, StateError, StageError, KafkaConnectionError) as error:
             fail(error)
-        server = HttpServer(
-            metrics_app(assembled.prometheus.page, assembled.not_ready_because, _runbooks(settings)),
-            settings.http.host,
-            settings.http.metrics_port,
+        runbooks = _runbooks(settings)
+        http = settings.http
+        metrics = HttpServer(
+            metrics_app(assembled.prometheus.page, assembled.not_ready_because, runbooks), http.host, http.metrics_port
         )
         try:
-            server.start()
-            _say_where(f"http://{settings.http.host}:{server.port}", story, assembled, settings.run.stage)
+            page = _page_server(settings, story, assembled, runbooks)
+        except ValueError as error:
+            fail(error)
+        servers = [metrics, page] if page else [metrics]
+        try:
+            for server in servers:
+                server.start()
+            at_page = _address(http.page_host, page.port) + "/" if page else None
+            _say_where(at_page, _address(http.host, metrics.port), story, assembled, settings.run.stage)
+            if open_page and at_page:
+                webbrowser.open(at_page)
             assembled.run(stop.asked)
         except (SinkError, KafkaConnectionError) as error:
             fail(error)
         finally:
-            _shut_down(server, assembled, settings.run.stop_within_seconds)
+            _shut_down(servers, assembled, settings.run.stop_within_seconds)
             if assembled.journal is not None and story and stop.by_hand:
                 assembled.journal.discard()
 
@@ -108,6 +121,34 @@ def run(
 def _runbooks(settings: Settings) -> list[Route]:
     """What each alert means and what to do, with the thresholds in force."""
     return runbook_routes(library(Facts(tuple(settings.catalogue()), settings.links.links())))
+
+
+def _page_server(
+    settings: Settings, story: Story | None, assembled: Assembled, runbooks: list[Route]
+) -> HttpServer | None:
+    """What serves the live page; None where nothing is evaluated. ValueError if its token cannot be read."""
+    if assembled.page is None:
+        return None
+    supervisor = assembled.supervisor
+    standing = Standing(
+        snapshot=lambda: assembled.prometheus.snapshot,
+        not_ready_because=assembled.not_ready_because,
+        is_over=lambda: story is not None and supervisor.ended,
+        title=story.title if story else ", ".join(settings.sources) or "bars that others seal",
+        is_synthetic=is_synthetic(settings, story),
+        speed=story.speed if story else None,
+        version=__version__,
+        grafana_url=settings.links.grafana_url,
+    )
+    signals = [metric_of(each) for each in settings.catalogue()]
+    http = settings.http
+    guard = Guard(frozenset({http.page_host.lower(), *http.allowed_hosts}), http.page_token())
+    app = page_app(Page(signals, assembled.page, standing), guard, runbooks)
+    return HttpServer(app, http.page_host, http.page_port, settings=("page_host", "page_port"), has_lifespan=True)
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _story(settings: Settings) -> Story:
@@ -131,7 +172,7 @@ class _Stop:
         self.asked.set()
 
 
-def _say_where(address: str, story: Story | None, assembled: Assembled, stage: str) -> None:
+def _say_where(at_page: str | None, address: str, story: Story | None, assembled: Assembled, stage: str) -> None:
     clock = assembled.clock
     if story and clock:
         begin = datetime.fromtimestamp(clock.start_us / MICROSECONDS_PER_SECOND, ZoneInfo(NEW_YORK))
@@ -140,6 +181,8 @@ def _say_where(address: str, story: Story | None, assembled: Assembled, stage: s
             what += "; it goes on where it was killed"
     else:
         what = {"all": "is live", "bars": "seals bars", "signals": "evaluates bars that others seal"}[stage]
+    if at_page:
+        err.print(f"[bold]{at_page}[/bold]  look here: the live page", highlight=False)
     err.print(f"[bold]stress-monitor {__version__}[/bold] {what}", highlight=False)
     if story:
         err.print(f"  {story.title}", highlight=False)
@@ -152,9 +195,10 @@ def _say_where(address: str, story: Story | None, assembled: Assembled, stage: s
     err.print("Ctrl-C stops it.", highlight=False)
 
 
-def _shut_down(server: HttpServer, assembled: Assembled, within_seconds: float) -> None:
-    """Let go of the sources and of the page within half of the deadline; sinks have the other half."""
+def _shut_down(servers: list[HttpServer], assembled: Assembled, within_seconds: float) -> None:
+    """Let go of the sources and of the pages within half of the deadline; sinks have the other half."""
     deadline = time.monotonic() + within_seconds / 2
     assembled.supervisor.stop(deadline - within_seconds / 4)
-    server.stop(max(0.1, deadline - time.monotonic()))
+    for server in servers:
+        server.stop(max(0.1, (deadline - time.monotonic()) / len(servers)))
     _log.info("stopped")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, time, timedelta
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, field_serializer, model_validator
+from pydantic import AwareDatetime, Field, SecretStr, field_serializer, field_validator, model_validator
 
 from monitor.calendar import UserDates
 from monitor.config.section import Section
 from monitor.history import HISTORIES
-from monitor.links import BASE_URL, GRAFANA_URL, METRICS_PORT, Links
+from monitor.links import BASE_URL, GRAFANA_URL, LOOPBACK_NAMES, METRICS_PORT, PAGE_PORT, Links
 from monitor.log import LogFormat, LogLevel
 from monitor.signals.newissue.parameters import MOST_ISSUERS, MOST_NAMES, RECORD_CURVE
 from monitor.signals.thresholds import SECONDS_PER_MINUTE, Edge, Hold, Notify, ThresholdRow
@@ -24,11 +25,52 @@ WEB_ADDRESS = r"^https?://[^\s/?#]+(/[^\s?#]*[^\s/?#])?$"
 """Of a place below which there are pages: no stroke at its end."""
 
 
+MIN_TOKEN = 16
+"""Characters of a token: one that is shorter can be guessed."""
+
+
 class HttpSettings(Section):
     """Where the monitor is looked at."""
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; loopback unless you mean it.")
     metrics_port: int = Field(METRICS_PORT, ge=0, le=65535, description="Port of /metrics, /-/healthy and /-/ready.")
+    page_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address of the live page. Off loopback it wants a token."
+    )
+    page_port: int = Field(PAGE_PORT, ge=0, le=65535, description="Port of the live page.")
+    token: SecretStr | None = Field(None, min_length=MIN_TOKEN, description="Who shows it may look at the live page.")
+    token_file: Path | None = Field(None, description="The same, as the text of a file.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Names, without ports, under which people reach the live page, besides those of loopback."
+    )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for each in hosts:
+            if not re.fullmatch(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:]+", each):
+                raise ValueError(f"{each!r} is no name of a host: without a scheme, a port and a path")
+        return tuple(each.lower() for each in hosts)
+
+    @model_validator(mode="after")
+    def _guarded(self) -> HttpSettings:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("give token or token_file, not both")
+        if self.page_host not in LOOPBACK_NAMES and self.token is None and self.token_file is None:
+            raise ValueError(f"page_host is {self.page_host}, beyond this machine: give token_file, or a token")
+        return self
+
+    def page_token(self) -> str | None:
+        """What is wanted of who looks at the live page; ValueError if it cannot be read or is too short."""
+        token = self.token.get_secret_value() if self.token else None
+        if self.token_file is not None:
+            try:
+                token = self.token_file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"http.token_file: {self.token_file} cannot be read: {error}") from error
+            if len(token) < MIN_TOKEN:
+                raise ValueError(f"http.token_file: {self.token_file} holds less than {MIN_TOKEN} characters")
+        return token
 
 
 class LinksSettings(Section):

@@ -118,6 +118,11 @@ class PrometheusSink(Sink):
         own = encode(self.registry)  # first: where it says that the monitor is ready, the levels are no older
         return market_text(self._signals, self._snapshot).encode() + own, content_type
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the page shows of the market."""
+        return self._snapshot
+
     def stands(
         self,
         *,

@@ -150,7 +150,7 @@ class Monitor(Part):
 
     def environment(self) -> Mapping[str, str]:
         """See `Part`."""
-        return {"MONITOR_HTTP__METRICS_PORT": str(self.port), "POLARS_MAX_THREADS": "1"}
+        return {"MONITOR_HTTP__METRICS_PORT": str(self.port), "MONITOR_HTTP__PAGE_PORT": "0", "POLARS_MAX_THREADS": "1"}
 
 
 class Prometheus(Part):

@@ -128,6 +128,7 @@ class Contained:
             **environment,
             "PATH": path.replace("$PATH", "/usr/local/bin:/usr/bin:/bin"),
             "MONITOR_HTTP__METRICS_PORT": str(self._port),
+            "MONITOR_HTTP__PAGE_PORT": "0",
             "POLARS_MAX_THREADS": "1",
             **more,
         }

@@ -26,6 +26,7 @@ PATIENCE_SECONDS: Final = 90.0
 CONFIG: Final = """\
 [http]
 metrics_port = 0
+page_port = 0
 [log]
 format = "json"
 [run]

@@ -23,6 +23,7 @@ _GIVEN: Final = "partitions were given"
 CONFIG: Final = """\
 [http]
 metrics_port = 0
+page_port = 0
 [log]
 format = "json"
 level = "debug"

@@ -1,0 +1,141 @@
+"""What the page keeps of the results: how the index and each label set went, since when, and what was told."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from monitor.page.history import History
+from monitor.results import REGIMES, SEGMENTS, Level
+from monitor.sinks.base import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.page.history import Point
+    from monitor.results import Ingested, Output, Transition
+    from monitor.sinks.snapshot import MetricOfSignal
+
+INDEX_POINTS: Final = 480
+MARKS: Final = 80
+"""Of transitions on the index's time."""
+SERIES_POINTS: Final = 240
+"""Of one label set."""
+MAX_SERIES: Final = 2_000
+"""The history of so many label sets is kept, and so many are in the table."""
+LONGEST_STRIDE: Final = 64
+"""Wall seconds: of the index about the last eight hours are kept then."""
+TOLD: Final = 200
+"""So many transitions are kept."""
+
+SeriesKey = tuple[str, tuple[str, ...]]
+IndexRow = list[float | int | None]
+"""Index, low, high, coverage, the regime's place in REGIMES, whether it is capped, scores and contributions."""
+_INDEX_COLUMNS: Final = (
+    "stress_index", "low", "high", "coverage", *SEGMENTS, *(f"contribution_{segment}" for segment in SEGMENTS),
+)  # fmt: skip
+_DIGITS: Final = 3
+_NOBODY: Final = "none"
+_WEIGHTS: Final = {Level.WARNING.word: 1.0, Level.CRITICAL.word: 2.0}
+
+
+class PageSink(Sink):
+    """Takes results in from the pipeline's thread, and answers the page's.
+
+    Args:
+        signals: the catalogue, as the metrics know it.
+        speed: seconds of event time a second: a fast story is kept in longer strides.
+    """
+
+    def __init__(self, signals: Sequence[MetricOfSignal], speed: float = 1.0) -> None:
+        self._labels = {signal.name: signal.labels for signal in signals}
+        self._longest_stride = int(LONGEST_STRIDE * max(1.0, speed))
+        self._lock = threading.Lock()
+        self._index: History[IndexRow] = History(INDEX_POINTS, self._longest_stride)
+        self._marks: History[tuple[str, str]] = History(MARKS, self._longest_stride * INDEX_POINTS // MARKS)
+        self._series: dict[SeriesKey, History[float]] = {}
+        self._told: deque[tuple[int, Transition]] = deque(maxlen=TOLD)
+        self._regimes: deque[tuple[int, str]] = deque(maxlen=TOLD)
+        self._count = 0
+        self._until: int | None = None
+
+    def ingested(self, what: Ingested) -> None:
+        """Nothing of events is on the page."""
+
+    def wrote(self, output: Output) -> None:
+        """Take in ticks."""
+        with self._lock:
+            self._until = output.until
+            for row in output.index.iter_rows(named=True):
+                self._take_index(row)
+            names = [name for name in output.steps.columns if name not in _NOT_LABELS]
+            for tick, signal, value, blind, score, *labels in output.steps.select(*_OF_STEPS, *names).iter_rows():
+                of = dict(zip(names, labels, strict=True))
+                self._take_step(signal, tuple(of[name] or "" for name in self._labels[signal]), tick,
+                                None if blind else value, score)  # fmt: skip
+            for each in output.transitions:
+                self._count += 1
+                self._told.append((self._count, each))
+                if (weight := _WEIGHTS.get(each.after)) is not None and each.notify != _NOBODY:
+                    self._marks.add(each.tick, (each.after, each.sentence), weight)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    @property
+    def until(self) -> int | None:
+        """The newest tick, epoch seconds; None before the first."""
+        return self._until
+
+    def index(self) -> list[Point]:
+        """The index since this process began."""
+        with self._lock:
+            return list(self._index)
+
+    def marks(self) -> list[Point]:
+        """Transitions into a level, of each stretch of time the worst: the level's word, and the sentence."""
+        with self._lock:
+            return list(self._marks)
+
+    def series(self, signal: str, labels: tuple[str, ...]) -> list[Point]:
+        """How a label set went since this process began; empty if it is not known, or one too many."""
+        with self._lock:
+            return list(self._series.get((signal, labels), ()))
+
+    def told(self) -> list[tuple[int, Transition]]:
+        """The last transitions, numbered, the newest last."""
+        with self._lock:
+            return list(self._told)
+
+    def regime_since(self) -> tuple[int, bool] | None:
+        """Since when the regime has stood, epoch seconds, and whether it may have stood before; None without one."""
+        with self._lock:
+            if not self._regimes:
+                return None
+            return self._regimes[-1][0], len(self._regimes) == 1
+
+    def _take_index(self, row: dict[str, Any]) -> None:
+        regime = row["regime"]
+        if regime is not None and (not self._regimes or self._regimes[-1][1] != regime):
+            self._regimes.append((row["tick"], regime))
+        if row["stress_index"] is None:
+            self._index.add(row["tick"], None)
+            return
+        numbers = [None if row[name] is None else round(row[name], _DIGITS) for name in _INDEX_COLUMNS]
+        place = None if regime is None else REGIMES.index(regime)
+        self._index.add(row["tick"], [*numbers[:4], place, int(row["capped"]), *numbers[4:]], row["stress_index"])
+
+    def _take_step(
+        self, signal: str, labels: tuple[str, ...], tick: int, value: float | None, score: float | None
+    ) -> None:
+        known = self._series.get((signal, labels))
+        if known is None:
+            if len(self._series) >= MAX_SERIES:
+                return
+            known = self._series[signal, labels] = History(SERIES_POINTS, self._longest_stride)
+        known.add(tick, value, score or 0.0)
+
+
+_OF_STEPS: Final = ("tick", "signal", "value", "blind", "score")
+_NOT_LABELS: Final = frozenset({*_OF_STEPS, "value_date", "level", "row", "is_partial", "is_over"})

@@ -1,0 +1,81 @@
+// The connection: it is lost when nothing is heard for a while, and comes back by itself with what was missed.
+
+const SILENT_MS = 3500; // the server says something every second
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 2000;
+
+export class Link {
+  /** @param {{whole: Function, change: Function, lost: Function, back: Function}} told */
+  constructor(told) {
+    this.told = told;
+    this.run = null;
+    this.version = null;
+    this.heardAt = Date.now();
+    this.isLost = false;
+    this.wait = FIRST_WAIT_MS;
+    setInterval(() => this.#look(), 500);
+  }
+
+  /** Take a message that has the whole state, as the page itself brings one. */
+  begin(message) {
+    this.run = message.run;
+    this.version = message.version;
+    this.heardAt = Date.now();
+    this.told.whole(message.state);
+  }
+
+  connect() {
+    const at = new URL("/ws", location.href);
+    at.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    at.search = this.version == null ? "" : new URLSearchParams({ run: this.run, version: this.version });
+    const socket = new WebSocket(at);
+    this.socket = socket;
+    socket.onmessage = (event) => socket === this.socket && this.#take(JSON.parse(event.data));
+    socket.onclose = () => socket === this.socket && this.#again();
+  }
+
+  #take(message) {
+    this.heardAt = Date.now();
+    this.wait = FIRST_WAIT_MS;
+    if (message.state) {
+      this.begin(message);
+    } else {
+      const isNext = message.version === this.version + (message.set || message.gone ? 1 : 0);
+      if (!isNext) {
+        this.version = null; // something was missed: the whole is wanted
+        this.socket.close();
+        return;
+      }
+      this.version = message.version;
+      this.told.change(message);
+    }
+    if (this.isLost) {
+      this.isLost = false;
+      this.told.back();
+    }
+  }
+
+  #again() {
+    this.socket = null;
+    this.#lose();
+    setTimeout(() => this.socket || this.connect(), this.wait * (0.5 + Math.random() / 2));
+    this.wait = Math.min(LONGEST_WAIT_MS, this.wait * 2);
+  }
+
+  #look() {
+    if (Date.now() - this.heardAt < SILENT_MS) return;
+    this.#lose();
+    const socket = this.socket;
+    if (socket) {
+      this.heardAt = Date.now(); // the next one is given as long
+      socket.close();
+      this.#again();
+    }
+  }
+
+  #lose() {
+    if (this.isLost) return;
+    this.isLost = true;
+    this.told.lost(this.heardAt);
+  }
+}
