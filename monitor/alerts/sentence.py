@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ZONE: Final = ZoneInfo(NEW_YORK)
 _THIRTY_SECONDS: Final = "32nds"
+_HUNDRED: Final = 100
 _WHOLE: Final = 10
 """From this size on a number is told without decimals."""
 
@@ -79,12 +80,14 @@ def quantity(value: float, unit: str) -> str:
     ('217 bp', '4.5 bp', '50 %', '2.5 %')
     >>> quantity(0.35, "32nds"), quantity(5_162.0, "days")
     ('0.35 32nds', '5,162 days')
+    >>> quantity(1_234.5, "32nds")
+    '1234 32nds'
     """
     if unit == "ratio":
         percent = 100 * value
         digits = 0 if abs(percent) >= _WHOLE or round(percent, 1) == round(percent) else 1
         return f"{percent:z.{digits}f} %"
     if unit == _THIRTY_SECONDS:  # the thresholds of the short end are hundredths apart
-        return f"{value:z.3g} {unit}"
+        return f"{value:z.0f} {unit}" if abs(value) >= _HUNDRED else f"{value:z.3g} {unit}"
     digits = 0 if abs(value) >= _WHOLE or value == int(value) else 1
     return f"{value:z,.{digits}f} {unit}".rstrip()

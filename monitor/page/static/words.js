@@ -44,9 +44,13 @@ export function minute(tick, now) {
   return now != null && newYork(now).startsWith(day) ? clock : `${day} ${clock}`;
 }
 
+/** With so many digits, 0 or 1; what lies in the middle goes to the even one, as in Python. */
 function fixed(value, digits) {
-  const text = value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return /^-[0.,]*$/.test(text) ? text.slice(1) : text;
+  const scale = 10 ** digits;
+  const isMiddle = Math.abs(value * (digits ? 4 : 2)) % 2 === 1;
+  const below = Math.floor(value * scale);
+  const text = (isMiddle ? (below + Math.abs(below % 2)) / scale : value).toFixed(digits);
+  return (/^-[0.]*$/.test(text) ? text.slice(1) : text).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ",");
 }
 
 /** A number with its unit and as many digits as mean something; `quantity` in Python is the same. */
@@ -56,7 +60,7 @@ export function quantity(value, unit) {
     const isWhole = Math.abs(percent) >= 10 || Math.round(percent * 10) / 10 === Math.round(percent);
     return `${fixed(percent, isWhole ? 0 : 1).replaceAll(",", "")} %`;
   }
-  if (unit === "32nds") return `${Number(value.toPrecision(3))} ${unit}`;
+  if (unit === "32nds") return `${Math.abs(value) >= 100 ? fixed(value, 0).replaceAll(",", "") : Number(value.toPrecision(3)) + 0} ${unit}`;
   return `${fixed(value, Math.abs(value) >= 10 || Number.isInteger(value) ? 0 : 1)} ${unit}`.trimEnd();
 }
 

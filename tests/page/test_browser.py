@@ -1,0 +1,405 @@
+"""What a person sees: the page in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from monitor.alerts.sentence import new_york, quantity
+from monitor.results import BLIND, SEGMENTS
+from monitor.sinks.http import HttpServer
+from tests.chain.parts import free_port
+from tests.page.browsing import PHONE, chromium, drawn, faults, looking
+from tests.page.made import TAIL, Market, alarm, many, serving
+from tests.sinks.made import TICK, index_row, step, transition
+
+STALE_WITHIN_SECONDS = 5.0
+SLACK_SECONDS = 3.0
+TAIL_SOFR = "Repo tail SOFR: 217 bp, critical since 2019-09-17 08:00 New York (threshold 80 bp)."
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+def address(server: HttpServer, rest: str = "") -> str:
+    return f"http://127.0.0.1:{server.port}/{rest}"
+
+
+def crunched() -> Market:
+    market = Market()
+    market.crunch()
+    return market
+
+
+def calm(market: Market, at: int = -60) -> None:
+    tick = TICK + at
+    market.wrote(
+        step(TAIL.name, 3.0, 0, tick=tick, score=0.01, row="benchmark"),
+        until=tick, index=[index_row(tick=tick, stress_index=0.01, regime="calm", level_treasury=0, blind_repo=False)],
+    )  # fmt: skip
+
+
+class TestWhatIsShown:
+    def test_the_first_paint_needs_no_push(self, browser: Browser) -> None:
+        with serving(crunched()) as server, ExitStack() as closing:
+            context = browser.new_context()
+            closing.callback(context.close)
+            context.add_init_script("window.WebSocket = class {}")
+            page = context.new_page()
+            page.goto(address(server))
+            expect(page.locator("#regime")).to_have_text("elevated")
+            expect(page.locator("#fires")).to_contain_text(TAIL_SOFR)
+
+    def test_the_crunch_appears_as_it_happens(self, browser: Browser) -> None:
+        market = Market()
+        calm(market)
+        with serving(market) as server, looking(browser, address(server)) as page:
+            expect(page.locator("#regime")).to_have_text("calm")
+            expect(page.locator("#fires")).to_have_text("Nothing fires.")
+            assert page.title().startswith("SYNTHETIC ● calm 0.01 ")
+            drawn(page)
+            market.crunch()
+            expect(page.locator("#regime")).to_have_text("elevated")
+            expect(page.locator("#regime-box")).to_have_class("regime elevated")
+            expect(page.locator("#since")).to_have_text("since 08:00, 0 s")
+            expect(page.locator("#fires li")).to_contain_text(f"◆ critical{TAIL_SOFR}what to do")
+            expect(page.locator("#told li")).to_contain_text("◆ critical")
+            expect(page.locator("#segments li").nth(SEGMENTS.index("repo"))).to_contain_text("Repo tail SOFR: 217 bp")
+            row = page.locator("#table tbody tr").filter(has_text="Repo tail")
+            expect(row).to_contain_text("217 bp")
+            expect(row).to_contain_text("◆ critical")
+            expect(page).to_have_title(re.compile("SYNTHETIC ◐ elevated 0.12"))
+            expect(page.locator("#index-chart")).to_have_attribute("aria-label", re.compile("now 0.12, elevated"))
+            page.wait_for_function("document.querySelectorAll('#index-chart .point').length === 1")  # the alert's mark
+
+    def test_blind_is_not_calm(self, browser: Browser) -> None:
+        market = crunched()
+        market.wrote(
+            step(TAIL.name, 217.0, 2, blind=True, tick=TICK + 60),
+            until=TICK + 60, index=[index_row(tick=TICK + 60, repo=None)], alarms=[alarm(blind_since=TICK + 60)],
+            transitions=[transition(tick=TICK + 60, after=BLIND)],
+        )  # fmt: skip
+        with serving(market) as server, looking(browser, address(server)) as page:
+            repo = page.locator("#segments li").nth(SEGMENTS.index("repo"))
+            expect(repo).to_have_class("blind")
+            expect(repo).to_contain_text("◌ blind")
+            expect(page.locator("#fires li")).to_contain_text("no sound data since 2019-09-17 08:01 New York")
+            expect(page.locator("#fires li")).to_contain_text("It was critical.")
+            expect(page.locator("#table tbody tr").first).to_contain_text("◌ blind")
+            unseen = page.locator("#segments li").nth(SEGMENTS.index("cds"))
+            expect(unseen).to_contain_text("not seen")
+
+    def test_what_cannot_be_trusted_says_so(self, browser: Browser) -> None:
+        market = Market(is_synthetic=False, not_ready="catching up: repo.rates/3")
+        with serving(market) as server, looking(browser, address(server)) as page:
+            expect(page.locator("#regime")).to_have_text("unknown")
+            expect(page.locator("#trust")).to_contain_text("Not ready: catching up: repo.rates/3.")
+            expect(page.locator("#synthetic")).to_be_hidden()
+            expect(page.locator("#fires")).to_have_text("Nothing is known yet.")
+            market.not_ready = None
+            expect(page.locator("#trust")).to_contain_text("nothing can be said. That is not calm.")
+            market.crunch()
+            expect(page.locator("#trust")).to_contain_text("Only 55 % of the market is seen")
+            market.is_over = True
+            expect(page.locator("#trust")).to_contain_text("The story is over")
+            assert not page.title().startswith("SYNTHETIC")
+
+    def test_synthetic_data_says_so(self, browser: Browser) -> None:
+        with serving(crunched()) as server, looking(browser, address(server)) as page:
+            expect(page.locator("#synthetic")).to_be_visible()
+            expect(page.locator("#synthetic")).to_contain_text("every event is made up")
+
+    def test_a_name_of_a_feed_is_text_wherever_it_stands(self, browser: Browser) -> None:
+        evil = "<img src=x onerror=document.title='taken'>"
+        market = Market()
+        market.wrote(
+            step(TAIL.name, 99.0, 2, instrument=evil, score=0.9, row="benchmark"),
+            index=[index_row()], alarms=[alarm(labels={"instrument": evil})],
+            transitions=[transition(labels={"instrument": evil}, sentence=f"Repo tail {evil}: 99 bp.")],
+        )  # fmt: skip
+        with serving(market) as server, looking(browser, address(server)) as page:
+            drawn(page)
+            expect(page.locator("#table tbody td.where")).to_have_text(evil)
+            page.locator("#table tbody button").click()
+            expect(page.locator("#detail-title")).to_contain_text(evil)
+            page.locator("#index-chart .point").hover(force=True)
+            page.wait_for_timeout(300)
+            assert page.locator("img").count() == 0
+            assert "taken" not in page.title()
+
+    def test_many_of_one_kind_are_one_line_and_lead_to_the_table(self, browser: Browser) -> None:
+        market = Market()
+        names = [f"I{at}" for at in range(30)]
+        market.wrote(
+            *[step(TAIL.name, 90.0 + at, 2, instrument=name, score=at / 100, row="benchmark")
+              for at, name in enumerate(names)],
+            index=[index_row()], alarms=[alarm(labels={"instrument": name}) for name in names],
+        )  # fmt: skip
+        with serving(market) as server, looking(browser, address(server)) as page:
+            line = page.locator("#fires li")
+            expect(line).to_have_count(1)
+            expect(line).to_contain_text("Repo tail I29: 119 bp")
+            line.get_by_role("button", name="and 29 more").click()
+            expect(page.locator("#filter")).to_have_value("repo_tail_bp critical")
+            expect(page.locator("#shown")).to_have_text("30 of 30")
+
+
+class TestNumbersAndMoments:
+    NUMBERS = (0.0, -0.0, 0.04, 0.05, 0.449, 0.45, 1.0, 1.05, 9.94, 9.96, 10.0, 217.4, 5162.0, 1234.5, 0.25, -3.21, 0.0251, 1e6)
+
+    def test_a_quantity_is_that_of_the_sentences(self, browser: Browser) -> None:
+        pairs = [(number, unit) for number in self.NUMBERS for unit in ("bp", "32nds", "ratio", "days", "zscore", "")]
+        with serving(Market()) as server, looking(browser, address(server)) as page:
+            shown = page.evaluate(
+                "async (pairs) => { const { quantity } = await import('/static/words.js');"
+                " return pairs.map(([number, unit]) => quantity(number, unit)); }",
+                pairs,
+            )
+        wanted = [quantity(number, unit) for number, unit in pairs]
+        assert dict(zip(pairs, shown, strict=True)) == dict(zip(pairs, wanted, strict=True))
+
+    def test_new_york_time_over_its_changes(self, browser: Browser) -> None:
+        ticks = [
+            *range(TICK, TICK + 400 * 86_400, 5_000_001),
+            1_572_760_799,
+            1_572_760_800,
+            1_583_650_799,
+            1_583_650_800,
+        ]
+        with serving(Market()) as server, looking(browser, address(server)) as page:
+            shown = page.evaluate(
+                "async (ticks) => { const { newYork } = await import('/static/words.js'); return ticks.map(newYork); }",
+                ticks,
+            )
+        assert [each[:16] for each in shown] == [new_york(tick) for tick in ticks]
+
+
+class TestTheTable:
+    def test_it_is_filtered_by_typing_and_sorted_and_the_address_says_so(self, browser: Browser) -> None:
+        market, steps = many(250)
+        market.wrote(*steps, step("repo_volume_busd", 7.0, None, instrument="ZZ"))
+        with serving(market) as server:
+            with looking(browser, address(server)) as page:
+                expect(page.locator("#shown")).to_have_text("100 of 251")
+                page.get_by_role("button", name="Show all 251").click()
+                expect(page.locator("#table tbody tr")).to_have_count(251)
+                page.keyboard.press("/")
+                expect(page.locator("#filter")).to_be_focused()
+                page.keyboard.type("tail i24")
+                expect(page.locator("#shown")).to_have_text("11 of 11 that match, of 251")
+                page.get_by_role("button", name="Where").click()
+                expect(page.locator("#table tbody tr").first).to_contain_text("I24")
+                page.get_by_role("button", name="Value").click()
+                expect(page.locator("#table tbody tr").first).to_contain_text("I249")
+                expect(page.locator("th[aria-sort=descending]")).to_contain_text("Value")
+                there = page.url
+            with looking(browser, there) as page:
+                expect(page.locator("#filter")).to_have_value("tail i24")
+                expect(page.locator("#table tbody tr").first).to_contain_text("I249")
+
+    def test_a_row_opens_its_history_with_thresholds_and_the_address_opens_it_again(self, browser: Browser) -> None:
+        market = crunched()
+        for at, value in ((60, 150.0), (120, 90.0)):
+            market.crunch(at, value)
+        with serving(market) as server:
+            with looking(browser, address(server)) as page:
+                page.get_by_role("button", name="Repo tail").click()
+                self.is_open(page)
+                there = page.url
+                page.keyboard.press("Escape")
+                expect(page.locator("#detail")).to_be_hidden()
+                expect(page).not_to_have_url(re.compile("open"))
+            with looking(browser, there) as page:
+                self.is_open(page)
+                market.crunch(180, 999.0)
+                expect(page.locator("#detail-now")).to_contain_text("999 bp")
+                expect(page.locator("#detail-chart")).to_have_attribute("aria-label", re.compile("now 999 bp"))
+
+    @staticmethod
+    def is_open(page: Page) -> None:
+        expect(page.locator("#detail-title")).to_have_text("Repo tail SOFR")
+        expect(page.locator("#detail-now")).to_contain_text("◆ 90 bp for 2019-09-16, critical since")
+        expect(page.locator("#detail-thresholds")).to_contain_text("critical80 bp")
+        expect(page.locator("#detail-thresholds")).to_contain_text("warning40 bp25 bp")
+        expect(page.locator("#detail-chart")).to_have_attribute(
+            "aria-label", re.compile("from 90 bp to 217 bp, now 90 bp")
+        )
+        expect(page.locator("#detail-chart .main-svg").first).to_be_visible()
+        expect(page.locator("#detail-links a").first).to_have_attribute("href", "/runbooks/RepoTailBp")
+
+
+class TestAConnectionThatIsLost:
+    def test_it_is_shown_and_comes_back_without_a_reload(self, browser: Browser) -> None:
+        port = free_port()
+        market = crunched()
+        with ExitStack() as first:
+            server = first.enter_context(serving(market, port=port))
+            with looking(browser, address(server), is_cut_off=True) as page:
+                page.evaluate("window.isTheSamePage = true")
+                expect(page.locator("#regime")).to_have_text("elevated")
+                first.close()
+                began = time.monotonic()
+                expect(page.locator("#stale")).to_contain_text("Not connected since", timeout=20_000)
+                assert time.monotonic() - began < STALE_WITHIN_SECONDS + SLACK_SECONDS
+                expect(page.locator("body")).to_have_class("is-stale")
+                expect(page.locator("#stale")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d on your clock"))
+                later = Market()
+                calm(later)
+                with serving(later, port=port):
+                    expect(page.locator("#stale")).to_be_hidden()
+                    expect(page.locator("#regime")).to_have_text("calm")
+                    expect(page.locator("#fires")).to_have_text("Nothing fires.")
+                    later.crunch()
+                    expect(page.locator("#regime")).to_have_text("elevated")
+                    assert page.evaluate("window.isTheSamePage")
+
+    def test_a_monitor_that_stands_still_is_as_bad_as_one_that_is_gone(self, browser: Browser, tmp_path: Path) -> None:
+        """It is stopped, goes on, is killed, and is started again, as a process."""
+        ports = [free_port(), free_port()]
+        with ExitStack() as closing:
+            monitor = closing.enter_context(process(tmp_path, ports))
+            page = closing.enter_context(looking(browser, f"http://127.0.0.1:{ports[1]}/", is_cut_off=True))
+            page.evaluate("window.isTheSamePage = true")
+            expect(page.locator("#regime")).to_have_text("calm")
+            for act, undo in ((signal.SIGSTOP, signal.SIGCONT), (signal.SIGKILL, None)):
+                monitor.send_signal(act)
+                began = time.monotonic()
+                expect(page.locator("#stale")).to_be_visible()
+                assert time.monotonic() - began < STALE_WITHIN_SECONDS + SLACK_SECONDS
+                if undo:
+                    monitor.send_signal(undo)
+                else:
+                    closing.enter_context(process(tmp_path, ports))
+                expect(page.locator("#stale")).to_be_hidden(timeout=60_000)
+            expect(page.locator("#regime")).to_have_text("calm")
+            assert page.evaluate("window.isTheSamePage")
+
+
+class process(ExitStack):  # noqa: N801 - used as a function
+    """A monitor that plays a calm day, and serves its page on a port."""
+
+    def __init__(self, folder: Path, ports: list[int]) -> None:
+        super().__init__()
+        self._folder, self._ports = folder, ports
+
+    def __enter__(self) -> Any:
+        config = self._folder / "monitor.toml"
+        config.write_text(f"[http]\nmetrics_port = {self._ports[0]}\npage_port = {self._ports[1]}\n")
+        started = subprocess.Popen(
+            [sys.executable, "-m", "monitor", "run", "--config", str(config), "--scenario", "calm", "--state",
+             str(self._folder / "state")],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.callback(started.wait)
+        self.callback(started.kill)
+        assert started.stderr is not None
+        self.callback(started.stderr.close)
+        address = f"http://127.0.0.1:{self._ports[1]}/"
+        while address not in (said := started.stderr.readline()):
+            assert said, "it ended before it said where its page is"
+        return started
+
+
+class TestForEveryBody:
+    def test_the_keyboard_alone_reaches_everything(self, browser: Browser) -> None:
+        with serving(crunched()) as server, looking(browser, address(server)) as page:
+            seen: list[str] = []
+            for _ in range(60):
+                page.keyboard.press("Tab")
+                seen.append(
+                    page.evaluate("(document.activeElement.id || document.activeElement.textContent || '').trim()")
+                )
+                if seen[-1] == "Show all" or "as JSON" in seen[-1] or seen[-1] == "alerts":
+                    break
+            for wanted in ("Skip to the signals", "fires", "told", "filter", "What", "Since", "Repo tail", "Runbooks"):
+                assert any(each.startswith(wanted) for each in seen), (wanted, seen)
+            page.get_by_role("button", name="Repo tail").focus()
+            page.keyboard.press("Enter")
+            expect(page.locator("#detail")).to_be_visible()
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.getElementById('detail').contains(document.activeElement)")
+            page.keyboard.press("Escape")
+            expect(page.locator("#detail")).to_be_hidden()
+            assert page.evaluate("document.activeElement.textContent") == "Repo tail"
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize("size", [(1400, 1000), PHONE], ids=["desk", "phone"])
+    def test_axe_finds_nothing_serious(self, browser: Browser, scheme: str, size: tuple[int, int]) -> None:
+        market = crunched()
+        market.wrote(
+            step(TAIL.name, 50.0, 1, blind=True, instrument="GCF"), step(TAIL.name, 50.0, 1, instrument="DVP"),
+            index=[index_row(tick=TICK + 1, regime="crisis", capped=True)], until=TICK + 1,
+            alarms=[alarm(), alarm(labels={"instrument": "GCF"}, blind_since=TICK),
+                    alarm(labels={"instrument": "DVP"}, level=type(alarm().level)(1))],
+        )  # fmt: skip
+        with serving(market) as server, looking(browser, address(server), size, color_scheme=scheme) as page:
+            drawn(page)
+            assert faults(page) == []
+            page.locator("#table tbody button").first.click()
+            page.wait_for_selector("#detail-chart .main-svg")
+            assert faults(page) == []
+
+    def test_axe_finds_nothing_serious_on_a_stale_page(self, browser: Browser) -> None:
+        with ExitStack() as closing:
+            server = closing.enter_context(serving(crunched()))
+            with looking(browser, address(server), is_cut_off=True) as page:
+                drawn(page)
+                closing.close()
+                expect(page.locator("#stale")).to_be_visible()
+                assert [each for each in faults(page) if "color-contrast" not in each] == [], "what is old is grey"
+
+    def test_on_a_phone_it_is_one_column_and_nothing_is_cut_off(self, browser: Browser) -> None:
+        with serving(crunched()) as server, looking(browser, address(server), PHONE, is_mobile=True) as page:
+            drawn(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+            boxes = page.evaluate(
+                "[...document.querySelectorAll('main > section, #segments li, #fires li, #table tr td, #regime')]"
+                ".map((each) => each.getBoundingClientRect()).filter((box) => box.width)"
+                ".map((box) => [box.left, box.right])"
+            )
+            assert len(boxes) > 12
+            assert all(left >= 0 and right <= PHONE[0] for left, right in boxes)
+            sections = page.evaluate(
+                "[...document.querySelectorAll('main > section')]"
+                ".map((each) => Math.round(each.getBoundingClientRect().left))"
+            )
+            assert len(set(sections)) == 1
+            sizes = page.evaluate(
+                "[...document.querySelectorAll('#fires .said, #table td, #facts dd')]"
+                ".map((each) => parseFloat(getComputedStyle(each).fontSize))"
+            )
+            assert min(sizes) >= 12
+            page.locator("#table tbody button").first.click()
+            expect(page.locator("#detail")).to_be_in_viewport()
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_what_a_browser_draws_needs_nothing_from_elsewhere(browser: Browser) -> None:
+    """Every request goes to this server."""
+    with serving(crunched()) as server, ExitStack() as closing:
+        context = browser.new_context()
+        closing.callback(context.close)
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address(server))
+        drawn(page)
+        page.locator("#table tbody button").first.click()
+        page.wait_for_selector("#detail-chart .main-svg")
+        assert len(asked) > 10
+        assert {re.sub(r"^(http://[^/]+)/.*", r"\1", each) for each in asked} == {f"http://127.0.0.1:{server.port}"}
+        assert json.loads(page.locator("#whole").text_content() or "")["run"]
