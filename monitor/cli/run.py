@@ -133,6 +133,7 @@ def _page_server(
     standing = Standing(
         snapshot=lambda: assembled.prometheus.snapshot,
         not_ready_because=assembled.not_ready_because,
+        now_us=assembled.now_us,
         is_over=lambda: story is not None and supervisor.ended,
         title=story.title if story else ", ".join(settings.sources) or "bars that others seal",
         is_synthetic=is_synthetic(settings, story),

@@ -59,9 +59,12 @@ class PageSink(Sink):
         self._regimes: deque[tuple[int, str]] = deque(maxlen=TOLD)
         self._count = 0
         self._until: int | None = None
+        self._newest_us: int | None = None
 
     def ingested(self, what: Ingested) -> None:
-        """Nothing of events is on the page."""
+        """Note how new the newest event is."""
+        if what.last_event_us is not None:
+            self._newest_us = max(what.last_event_us, self._newest_us or what.last_event_us)
 
     def wrote(self, output: Output) -> None:
         """Take in ticks."""
@@ -87,6 +90,11 @@ class PageSink(Sink):
     def until(self) -> int | None:
         """The newest tick, epoch seconds; None before the first."""
         return self._until
+
+    @property
+    def newest_us(self) -> int | None:
+        """The time of the newest event, epoch microseconds; None before the first."""
+        return self._newest_us
 
     def index(self) -> list[Point]:
         """The index since this process began."""

@@ -3,6 +3,7 @@
 The keys:
 
 head                how bad, since when, how far it can be trusted
+clock               how new the newest event is
 segment/SEGMENT     one of the five
 about/SIGNAL        what does not change of a signal
 thresholds          by signal and row those in force
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from monitor.alerts.sentence import quantity, sentence
 from monitor.index.constants import BANDS
 from monitor.page.sink import MAX_SERIES, PageSink, SeriesKey
-from monitor.results import BLIND, SEGMENTS, Level
+from monitor.results import BLIND, MICROSECONDS_PER_SECOND, SEGMENTS, Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,7 @@ class Standing:
     Attributes:
         snapshot: what the metrics show.
         not_ready_because: a sentence while it is not ready, else None.
+        now_us: what time it is for the monitor, epoch microseconds.
         is_over: whether the story that is played is over.
         title: what is shown, in words.
         is_synthetic: whether the events are made up.
@@ -56,6 +58,7 @@ class Standing:
 
     snapshot: Callable[[], Snapshot]
     not_ready_because: Callable[[], str | None]
+    now_us: Callable[[], int]
     is_over: Callable[[], bool]
     title: str
     is_synthetic: bool
@@ -111,6 +114,7 @@ class StateBuilder:
         alarms = {f"alert/{_id(_key(alarm, self._signals))}": self._alarm(alarm, snapshot) for alarm in snapshot.alarms}
         return {
             "head": self._head(snapshot, list(alarms.values()), series=len(rows), shown=len(shown)),
+            "clock": self._clock(),
             **{f"segment/{segment}": _segment(segment, snapshot, self._signals) for segment in SEGMENTS},
             **self._about,
             "thresholds": _thresholds(snapshot),
@@ -182,6 +186,18 @@ class StateBuilder:
             "version": standing.version,
             "grafana": standing.grafana_url,
             "flags": sorted(flag for flag, is_set in snapshot.flags.items() if is_set),
+        }
+
+    def _clock(self) -> dict[str, int | None]:
+        """The newest event, epoch seconds, and where it is live how old that is, in seconds."""
+        newest_us = self._sink.newest_us
+        if newest_us is None:
+            return {"event": None, "age": None}
+        age_us = max(0, self._standing.now_us() - newest_us)
+        is_live = self._standing.speed is None
+        return {
+            "event": newest_us // MICROSECONDS_PER_SECOND,
+            "age": age_us // MICROSECONDS_PER_SECOND if is_live else None,
         }
 
     def _change(self, now: float | None, seconds: int) -> float | None:

@@ -44,6 +44,7 @@ class Market:
     signals: Sequence[MetricOfSignal] = SIGNALS
     not_ready: str | None = None
     is_over: bool = False
+    now: int = TICK
     is_synthetic: bool = True
     sink: PageSink = field(init=False)
     prometheus: PrometheusSink = field(init=False)
@@ -78,6 +79,7 @@ class Market:
         return Standing(
             snapshot=lambda: self.prometheus.snapshot,
             not_ready_because=lambda: self.not_ready,
+            now_us=lambda: 1_000_000 * self.now,
             is_over=lambda: self.is_over,
             title="A made-up market",
             is_synthetic=self.is_synthetic,

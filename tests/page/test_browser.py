@@ -22,7 +22,7 @@ from monitor.sinks.http import HttpServer
 from tests.chain.parts import free_port
 from tests.page.browsing import PHONE, chromium, drawn, faults, looking
 from tests.page.made import TAIL, Market, alarm, many, serving
-from tests.sinks.made import TICK, index_row, step, transition
+from tests.sinks.made import TICK, index_row, ingested, step, transition
 
 STALE_WITHIN_SECONDS = 5.0
 SLACK_SECONDS = 3.0
@@ -118,6 +118,14 @@ class TestWhatIsShown:
             expect(page.locator("#trust")).to_contain_text("The story is over")
             assert not page.title().startswith("SYNTHETIC")
 
+    def test_old_events_are_said_to_be_old(self, browser: Browser) -> None:
+        market = crunched()
+        market.sink.ingested(ingested(1, last_event_us=1_000_000 * TICK))
+        with serving(market) as server, looking(browser, address(server)) as page:
+            expect(page.locator("#facts")).to_contain_text("09-17 08:00:00 0 s old")
+            market.now += 3_900
+            expect(page.locator("#trust")).to_contain_text("The newest event is 1 h 5 min old")
+
     def test_synthetic_data_says_so(self, browser: Browser) -> None:
         with serving(crunched()) as server, looking(browser, address(server)) as page:
             expect(page.locator("#synthetic")).to_be_visible()
@@ -159,7 +167,10 @@ class TestWhatIsShown:
 
 
 class TestNumbersAndMoments:
-    NUMBERS = (0.0, -0.0, 0.04, 0.05, 0.449, 0.45, 1.0, 1.05, 9.94, 9.96, 10.0, 217.4, 5162.0, 1234.5, 0.25, -3.21, 0.0251, 1e6)
+    NUMBERS = (
+        0.0, -0.0, 0.04, 0.05, 0.25, 0.449, 0.45, 1.0, 1.05, 9.94, 9.96, 10.0, 217.4, 5162.0, 1234.5, -3.21,
+        0.0251, 1e6,
+    )  # fmt: skip
 
     def test_a_quantity_is_that_of_the_sentences(self, browser: Browser) -> None:
         pairs = [(number, unit) for number in self.NUMBERS for unit in ("bp", "32nds", "ratio", "days", "zscore", "")]

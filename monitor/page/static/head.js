@@ -8,7 +8,9 @@ function signed(value) {
   return `${value > 0 ? "+" : value < 0 ? "−" : "±"}${Math.abs(value).toFixed(2)}`;
 }
 
-function facts(head) {
+const OLD_SECONDS = 60;
+
+function facts(head, clock) {
   return [
     ["Stress index", score(head.index), "big", head.low == null ? "" : ` ${score(head.low)} to ${score(head.high)}`],
     ["Change in 1 h", signed(head.hour)],
@@ -17,7 +19,8 @@ function facts(head) {
     ["Critical", `${head.critical ? mark("critical") + " " : ""}${head.critical}`],
     ["Warnings", `${head.warning ? mark("warning") + " " : ""}${head.warning}`],
     ["Blind", `${head.blind ? mark("blind") + " " : ""}${head.blind}`],
-    ["Event time, New York", head.until == null ? "–" : newYork(head.until).slice(5)],
+    ["Newest event, New York", clock.event == null ? "–" : newYork(clock.event).slice(5), "",
+      clock.age == null ? "" : ` ${lasting(clock.age)} old`],
   ];
 }
 
@@ -30,7 +33,8 @@ export function drawHead(store) {
   say($("since"), head.since == null ? "no index yet" :
     `since ${head.since_at_least ? "at least " : ""}${minute(head.since, head.until)}, ${lasting(head.until - head.since)}`);
   const box = $("facts");
-  const wanted = facts(head);
+  const clock = store.get("clock");
+  const wanted = facts(head, clock);
   if (box.childElementCount !== wanted.length) {
     box.replaceChildren(...wanted.map(([name, , kind]) =>
       h("div", { class: kind }, h("dt", {}, name), h("dd", {}, h("span"), h("small")))));
@@ -43,6 +47,7 @@ export function drawHead(store) {
   $("synthetic").hidden = !head.synthetic;
   const trust = head.over ? "The story is over: this is how it ended." :
     head.not_ready ? `Not ready: ${head.not_ready}. What is shown may be older than the market.` :
+    clock.age > OLD_SECONDS ? `The newest event is ${lasting(clock.age)} old: what is shown is as old.` :
     head.index == null ? "No segment is seen yet: nothing can be said. That is not calm." :
     head.coverage < 0.6 ? `Only ${Math.round(100 * head.coverage)} % of the market is seen: what is not seen is not calm.` : "";
   say($("trust"), trust);

@@ -21,7 +21,7 @@ let chartedAt = 0;
 let staleSince = null;
 
 const DRAWN = [
-  [["head"], () => drawHead(store)],
+  [["head", "clock"], () => drawHead(store)],
   [["segment", "index"], () => drawSegments(store)],
   [["alert", "head"], () => drawFires(store, (filter) => table.filter(filter))],
   [["told"], () => drawTold(store)],
