@@ -50,6 +50,7 @@ bench: install ## what it costs, as ratios against loops by hand in the same run
 	@$(BIN)/python -m tests.bench.run
 	@$(BIN)/python -m tests.bench.kafka
 	@$(BIN)/python -m tests.bench.scrape
+	@$(BIN)/python -m tests.bench.page
 
 format: install ## write the format that check wants
 	@$(BIN)/ruff check --fix .
@@ -69,6 +70,7 @@ pictures: install ## make the README's pictures anew; wants Debian's chromium
 	    --user-data-dir="$$(mktemp -d)" --virtual-time-budget=15000 --screenshot=docs/$$name.png \
 	    "file://$(CURDIR)/out/pictures/$$name/report.html"; \
 	done
+	@$(BIN)/python -m tests.page.picture docs/live-page.png
 
 LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links --quiet

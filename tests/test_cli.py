@@ -284,6 +284,19 @@ class TestRun:
         assert process.returncode == 0
         assert "Traceback" not in said
 
+    def test_the_live_page_is_said_first_and_can_be_opened(self, tmp_path: Path) -> None:
+        opened, browser = tmp_path / "opened", tmp_path / "browser"
+        browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}"\n')
+        browser.chmod(0o755)
+        said: list[str] = []
+        with running("--open", env={"BROWSER": f"{browser} %s"}, said=said):
+            (page,) = re.findall(r"^(http://127\.0\.0\.1:\d+/)  look here: the live page$", said[0].rstrip())
+            assert "Market stress" in get(page)[1]
+            ends_at = time.monotonic() + 10
+            while not opened.exists() and time.monotonic() < ends_at:
+                time.sleep(0.05)
+            assert opened.read_text() == page
+
     def test_the_spike_of_september_2019_as_it_happened(self) -> None:
         words = ("--history", "repo-2018-2025", "--from", "2019-09-16", "--to", "2019-09-18", "--speed", "100000")
         with running(*words) as (process, address):
@@ -310,9 +323,12 @@ class TestRun:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             done = monitor("run", env={"MONITOR_HTTP__METRICS_PORT": str(taken.getsockname()[1]), "COLUMNS": "200"})
-        assert done.returncode == 2
+            other = {"MONITOR_HTTP__METRICS_PORT": "0", "MONITOR_HTTP__PAGE_PORT": str(taken.getsockname()[1])}
+            page = monitor("run", env=other | {"COLUMNS": "200"})
+        assert page.returncode == done.returncode == 2
         assert "is another monitor running?" in done.stderr
-        assert "Traceback" not in done.stderr
+        assert "MONITOR_HTTP__PAGE_PORT" in page.stderr
+        assert "Traceback" not in done.stderr + page.stderr
 
     @pytest.mark.parametrize(
         ("words", "said"),

@@ -486,3 +486,47 @@ def test_an_override_below_the_row_s_exit_is_refused(tmp_path: Path) -> None:
     file.write_text("[thresholds.repo_tail_bp.benchmark]\noverrides = { Q = [20, 80] }\n")
     with pytest.raises(ConfigError, match=r"line 1: .*\(Q\): exit 25 is past enter 20"):
         load(file)
+
+
+class TestLivePage:
+    TOKEN = "a-token-of-the-desk"  # noqa: S105 - made up
+
+    def test_it_is_on_loopback_and_wants_no_token(self, file: Path) -> None:
+        http = of(file, "").http
+        assert (http.page_host, http.page_port, http.page_token()) == ("127.0.0.1", 8080, None)
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7", "::", "stress.example"])  # noqa: S104
+    def test_beyond_this_machine_it_wants_a_token(self, file: Path, host: str) -> None:
+        said = wrong(file, f'[http]\npage_host = "{host}"')
+        assert f"page_host is {host}, beyond this machine: give token_file, or a token" in said
+        assert of(file, f'[http]\npage_host = "{host}"\ntoken = "{self.TOKEN}"').http.page_token() == self.TOKEN
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+    def test_loopback_has_several_names(self, file: Path, host: str) -> None:
+        assert of(file, f'[http]\npage_host = "{host}"').http.page_host == host
+
+    def test_a_token_of_a_file(self, file: Path, tmp_path: Path) -> None:
+        token = tmp_path / "token"
+        http = of(file, f'[http]\ntoken_file = "{token}"').http
+        with pytest.raises(ValueError, match=r"token_file: .*token cannot be read"):
+            http.page_token()
+        token.write_text("short\n")
+        with pytest.raises(ValueError, match="holds less than 16 characters"):
+            http.page_token()
+        token.write_text(f"{self.TOKEN}\n")
+        assert http.page_token() == self.TOKEN
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            (f'token = "{TOKEN}"\ntoken_file = "x"', "give token or token_file, not both"),
+            ('token = "short"', "at least 16"),
+            ('allowed_hosts = ["http://stress.example"]', "is no name of a host"),
+            ('allowed_hosts = ["stress.example:8080"]', "is no name of a host"),
+        ],
+    )
+    def test_what_cannot_work_is_refused(self, file: Path, text: str, said: str) -> None:
+        assert said in wrong(file, f"[http]\n{text}")
+
+    def test_the_token_is_not_shown(self, file: Path) -> None:
+        assert self.TOKEN not in of(file, f'[http]\ntoken = "{self.TOKEN}"').model_dump_json()

@@ -68,7 +68,8 @@ class _Shown:
         self.page = PageSink(signals)
         standing = Standing(
             snapshot=lambda: self.prometheus.snapshot, not_ready_because=lambda: None,
-            now_us=lambda: 0, is_over=lambda: False, title="bench", is_synthetic=True, speed=None, version="bench", grafana_url="",
+            now_us=lambda: 0, is_over=lambda: False, title="bench", is_synthetic=True, speed=None, version="bench",
+            grafana_url="",
         )  # fmt: skip
         self._app = page_app(Page(signals, self.page, standing), Guard())
         self.server = HttpServer(self._app, HOST, 0, has_lifespan=True)

@@ -1,0 +1,56 @@
+"""`python -m tests.page.picture FILE`: the live page at the height of the made-up AI debt wave, for the README."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from typing import Final
+
+from rich.progress import BarColumn, Progress, TextColumn
+
+from tests.chain.parts import free_port
+from tests.page.browsing import chromium, drawn, looking
+
+SIZE: Final = (1400, 1320)
+HIGH: Final = 0.55
+"""The index is so high at the height of the wave, which ends at 0.57."""
+STORY_MS: Final = 300_000
+_INDEX: Final = "parseFloat(document.querySelector('#facts .big dd').textContent) || 0"
+
+
+def main() -> None:
+    """Play the story, wait for its height, and take the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file")
+    file = parser.parse_args().file
+    ports = [free_port(), free_port()]
+    own = {"MONITOR_HTTP__METRICS_PORT": str(ports[0]), "MONITOR_HTTP__PAGE_PORT": str(ports[1])}
+    monitor = subprocess.Popen(
+        [sys.executable, "-m", "monitor", "run", "--scenario", "ai-debt-wave"], env=os.environ | own,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert monitor.stderr is not None
+    try:
+        monitor.stderr.readline()  # the page's address: it is served
+        with (
+            chromium() as browser,
+            looking(browser, f"http://127.0.0.1:{ports[1]}/", SIZE) as page,
+            Progress(TextColumn("the wave rises: index {task.completed:.2f}"), BarColumn()) as progress,
+        ):
+            rising = progress.add_task("", total=HIGH)
+            drawn(page)
+            while (index := page.evaluate(_INDEX)) < HIGH:
+                progress.update(rising, completed=index)
+                page.wait_for_timeout(500)
+            page.mouse.move(0, 0)
+            page.wait_for_timeout(2_500)
+            page.screenshot(path=file)
+    finally:
+        monitor.kill()
+        monitor.communicate()
+
+
+if __name__ == "__main__":
+    main()
