@@ -6,8 +6,10 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from typing import Final
 
+import httpx
 from rich.progress import BarColumn, Progress, TextColumn
 
 from tests.chain.parts import free_port
@@ -16,7 +18,6 @@ from tests.page.browsing import chromium, drawn, looking
 SIZE: Final = (1400, 1320)
 HIGH: Final = 0.55
 """The index is so high at the height of the wave, which ends at 0.57."""
-STORY_MS: Final = 300_000
 _INDEX: Final = "parseFloat(document.querySelector('#facts .big dd').textContent) || 0"
 
 
@@ -29,14 +30,15 @@ def main() -> None:
     own = {"MONITOR_HTTP__METRICS_PORT": str(ports[0]), "MONITOR_HTTP__PAGE_PORT": str(ports[1])}
     monitor = subprocess.Popen(
         [sys.executable, "-m", "monitor", "run", "--scenario", "ai-debt-wave"], env=os.environ | own,
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    assert monitor.stderr is not None
+    at = f"http://127.0.0.1:{ports[1]}/"
     try:
-        monitor.stderr.readline()  # the page's address: it is served
+        while not _is_served(at):
+            time.sleep(0.2)
         with (
             chromium() as browser,
-            looking(browser, f"http://127.0.0.1:{ports[1]}/", SIZE) as page,
+            looking(browser, at, SIZE) as page,
             Progress(TextColumn("the wave rises: index {task.completed:.2f}"), BarColumn()) as progress,
         ):
             rising = progress.add_task("", total=HIGH)
@@ -49,7 +51,14 @@ def main() -> None:
             page.screenshot(path=file)
     finally:
         monitor.kill()
-        monitor.communicate()
+        monitor.wait()
+
+
+def _is_served(at: str) -> bool:
+    try:
+        return httpx.get(at, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 if __name__ == "__main__":

@@ -222,6 +222,17 @@ class TestTheTable:
                 expect(page.locator("#filter")).to_have_value("tail i24")
                 expect(page.locator("#table tbody tr").first).to_contain_text("I249")
 
+    def test_what_gets_bad_comes_to_the_top(self, browser: Browser) -> None:
+        market, steps = many(250)
+        market.wrote(*steps)
+        with serving(market) as server, looking(browser, address(server)) as page:
+            row = page.locator("#table tbody tr").filter(has_text="I249")
+            expect(page.locator("#shown")).to_have_text("100 of 250")
+            expect(row).to_have_count(0)
+            market.wrote(step(TAIL.name, 99.0, 2, instrument="I249", tick=TICK + 1), until=TICK + 1)
+            expect(page.locator("#table tbody tr").first).to_contain_text("I249")
+            expect(row).to_have_class("critical")
+
     def test_a_row_opens_its_history_with_thresholds_and_the_address_opens_it_again(self, browser: Browser) -> None:
         market = crunched()
         for at, value in ((60, 150.0), (120, 90.0)):

@@ -6,6 +6,7 @@ import { SEGMENTS, levelWord, mark, minute, quantity, score } from "./words.js";
 
 const FEW = 100;
 const STEADY_MS = 2000; // so long rows keep their places, to be read
+const BUSY_MS = 10_000; // and so long after somebody was among them
 const COLUMNS = [
   ["what", "What", ""], ["where", "Where", "where"], ["value", "Value", "number"], ["score", "Score", "score"],
   ["level", "Level", "level-cell"], ["since", "Since", "since"],
@@ -45,11 +46,15 @@ export class Table {
     this.shown = [];
     this.isAll = false;
     this.orderedAt = 0;
+    this.touchedAt = 0;
     this.heads = COLUMNS.map(([key, title, kind]) => {
       const button = h("button", { type: "button", onclick: () => this.#sortBy(key) }, title);
       return h("th", { class: kind, scope: "col" }, button, h("span", { "aria-hidden": true }));
     });
     $("table").tHead.replaceChildren(h("tr", {}, ...this.heads));
+    for (const kind of ["pointermove", "keydown", "focusin"]) {
+      $("table").tBodies[0].addEventListener(kind, () => { this.touchedAt = Date.now(); });
+    }
     $("all").addEventListener("click", () => { this.isAll = true; this.order(); });
     $("filter").addEventListener("input", () => { setParts({ filter: $("filter").value }); this.order(); });
     addEventListener("keydown", (event) => {
@@ -75,7 +80,7 @@ export class Table {
 
   /** Values anew; places too, now and then, unless somebody is in the table. */
   draw() {
-    const isBusy = $("table").tBodies[0].contains(document.activeElement) || $("table").matches("tbody:hover");
+    const isBusy = Date.now() - this.touchedAt < BUSY_MS;
     if (!isBusy && Date.now() - this.orderedAt >= STEADY_MS) this.order();
     else for (const id of this.shown) this.#fill(id);
   }
@@ -100,8 +105,10 @@ export class Table {
     this.shown = some.map((line) => line.id);
     const rows = some.map((line) => this.#row(line.id));
     const body = $("table").tBodies[0];
+    const active = document.activeElement;
     rows.forEach((row, at) => { if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null); });
     while (body.childElementCount > rows.length) body.lastElementChild.remove();
+    if (active !== document.activeElement && body.contains(active)) active.focus({ preventScroll: true });
     for (const id of [...this.rows.keys()]) if (this.store.get(`now/${id}`) === undefined) this.rows.delete(id);
     for (const id of this.shown) this.#fill(id);
     const { series } = this.store.get("head");
