@@ -87,6 +87,6 @@ link.begin(JSON.parse($("whole").textContent));
 draw();
 link.connect();
 listen(openFromAddress);
-setInterval(() => { drawStale(); if (dirty.size) wantDraw(); }, 500);
+setInterval(() => { drawStale(); table.settle(); if (dirty.size) wantDraw(); }, 500);
 $("plotly").addEventListener("load", () => { dirty.add("charts"); dirty.add("now"); chartedAt = 0; wantDraw(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { dirty.add("charts"); dirty.add("now"); chartedAt = 0; wantDraw(); });

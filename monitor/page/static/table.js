@@ -47,6 +47,7 @@ export class Table {
     this.isAll = false;
     this.orderedAt = 0;
     this.touchedAt = 0;
+    this.isPending = false;
     this.heads = COLUMNS.map(([key, title, kind]) => {
       const button = h("button", { type: "button", onclick: () => this.#sortBy(key) }, title);
       return h("th", { class: kind, scope: "col" }, button, h("span", { "aria-hidden": true }));
@@ -78,16 +79,23 @@ export class Table {
     this.order();
   }
 
-  /** Values anew; places too, now and then, unless somebody is in the table. */
+  /** Values anew, places soon. */
   draw() {
-    const isBusy = Date.now() - this.touchedAt < BUSY_MS;
-    if (!isBusy && Date.now() - this.orderedAt >= STEADY_MS) this.order();
-    else for (const id of this.shown) this.#fill(id);
+    this.isPending = true;
+    for (const id of this.shown) this.#fill(id);
+    this.settle();
+  }
+
+  /** The order anew if something has changed, and nobody reads; called now and then. */
+  settle() {
+    const now = Date.now();
+    if (this.isPending && now - this.touchedAt >= BUSY_MS && now - this.orderedAt >= STEADY_MS) this.order();
   }
 
   /** Which rows are shown, and in which order. */
   order() {
     this.orderedAt = Date.now();
+    this.isPending = false;
     const [key, isDown] = this.#sorting();
     const words = part("filter").toLowerCase().split(/\s+/).filter(Boolean);
     const lines = [];
