@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -188,7 +189,7 @@ class TestWhatItPushes:
     def test_a_page_that_takes_nothing_is_dropped_and_others_are_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hub, "EVERY_SECONDS", 0.01)
         market, steps = many(1_500)
-        with serving(market) as server, listening(server) as good:
+        with capture_logs() as log, serving(market) as server, listening(server) as good:
             before = heard(good)["version"]
             deaf = socket.create_connection(("127.0.0.1", server.port))
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -207,6 +208,7 @@ class TestWhatItPushes:
             market.crunch(9_999)
             assert "set" in heard_until(good, lambda each: "set" in each)[-1]
             deaf.close()
+        assert [each["event"] for each in log] == ["a page took too little, and was dropped"]
 
     def test_no_more_pages_than_can_be_served(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hub, "MAX_READERS", 1)

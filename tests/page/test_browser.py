@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from monitor.alerts.sentence import new_york, quantity
 from monitor.results import BLIND, SEGMENTS
@@ -132,7 +132,7 @@ class TestWhatIsShown:
             expect(page.locator("#synthetic")).to_contain_text("every event is made up")
 
     def test_a_name_of_a_feed_is_text_wherever_it_stands(self, browser: Browser) -> None:
-        evil = "<img src=x onerror=document.title='taken'>"
+        evil = "<b>x</b><img src=x onerror=document.title='taken'>"
         market = Market()
         market.wrote(
             step(TAIL.name, 99.0, 2, instrument=evil, score=0.9, row="benchmark"),
@@ -144,8 +144,9 @@ class TestWhatIsShown:
             expect(page.locator("#table tbody td.where")).to_have_text(evil)
             page.locator("#table tbody button").click()
             expect(page.locator("#detail-title")).to_contain_text(evil)
+            page.keyboard.press("Escape")
             page.locator("#index-chart .point").hover(force=True)
-            page.wait_for_timeout(300)
+            expect(page.locator("#index-chart .hovertext")).to_contain_text("<b>x</b>")
             assert page.locator("img").count() == 0
             assert "taken" not in page.title()
 
@@ -288,6 +289,35 @@ class TestAConnectionThatIsLost:
                     later.crunch()
                     expect(page.locator("#regime")).to_have_text("elevated")
                     assert page.evaluate("window.isTheSamePage")
+
+    def test_after_a_message_that_was_lost_the_whole_is_asked_for(self, browser: Browser) -> None:
+        market = Market()
+        calm(market)
+        lost: list[str | bytes] = []
+
+        def route(client: WebSocketRoute) -> None:
+            server = client.connect_to_server()
+
+            def forward(message: str | bytes) -> None:
+                if "elevated" in str(message) and not lost:
+                    lost.append(message)
+                else:
+                    client.send(message)
+
+            server.on_message(forward)
+
+        with serving(market) as server, ExitStack() as closing:
+            context = browser.new_context()
+            closing.callback(context.close)
+            page = context.new_page()
+            page.route_web_socket("**/ws*", route)
+            page.goto(address(server))
+            expect(page.locator("#regime")).to_have_text("calm")
+            market.crunch()
+            market.page.sink.ingested(ingested(1, last_event_us=1_000_000 * TICK))
+            expect(page.locator("#regime")).to_have_text("elevated")
+            expect(page.locator("#fires")).to_contain_text(TAIL_SOFR)
+        assert len(lost) == 1
 
     def test_a_monitor_that_stands_still_is_as_bad_as_one_that_is_gone(self, browser: Browser, tmp_path: Path) -> None:
         """It is stopped, goes on, is killed, and is started again, as a process."""
