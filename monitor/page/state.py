@@ -185,7 +185,6 @@ class StateBuilder:
             "speed": standing.speed,
             "version": standing.version,
             "grafana": standing.grafana_url,
-            "flags": sorted(flag for flag, is_set in snapshot.flags.items() if is_set),
         }
 
     def _clock(self) -> dict[str, int | None]:

@@ -10,11 +10,11 @@ const SVG = "http://www.w3.org/2000/svg";
 function tile() {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("aria-hidden", "true");
-  for (const [stroke, dash] of [["var(--line)", ""], ["var(--text)", ""], ["var(--blind)", "3 3"]]) {
+  for (const [stroke, width, dash] of [["var(--line)", 1, ""], ["var(--text)", 1.5, ""], ["var(--blind)", 8, "2 4"]]) {
     const path = document.createElementNS(SVG, "path");
     path.setAttribute("fill", "none");
     path.setAttribute("stroke", stroke);
-    path.setAttribute("stroke-width", "1.5");
+    path.setAttribute("stroke-width", width);
     path.setAttribute("stroke-dasharray", dash);
     path.setAttribute("vector-effect", "non-scaling-stroke");
     svg.append(path);
