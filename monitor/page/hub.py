@@ -39,6 +39,7 @@ REMEMBERED_SECONDS: Final = 60.0
 MAX_READERS: Final = 500
 TRY_AGAIN_LATER: Final = 1013
 _CLOSE_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -84,7 +85,14 @@ class Hub:
         while True:
             began = self._monotonic()
             if self._readers:
-                self.refresh()
+                try:
+                    self.refresh()
+                except Exception:  # noqa: BLE001 - whatever it is, ticks and alerts go on
+                    # Every page turns grey meanwhile, for it hears nothing.
+                    _log.exception(
+                        "the live page's state cannot be made; it is tried again", again_seconds=_AGAIN_SECONDS
+                    )
+                    await asyncio.sleep(_AGAIN_SECONDS)
             await asyncio.sleep(max(EVERY_SECONDS / 10, EVERY_SECONDS - (self._monotonic() - began)))
 
     def refresh(self) -> None:

@@ -6,14 +6,13 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.page.history import History
+from monitor.page.history import History, Point
 from monitor.results import REGIMES, SEGMENTS, Level
 from monitor.sinks.base import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.page.history import Point
     from monitor.results import Ingested, Output, Transition
     from monitor.sinks.snapshot import MetricOfSignal
 
@@ -53,6 +52,7 @@ class PageSink(Sink):
         self._longest_stride = int(LONGEST_STRIDE * max(1.0, speed))
         self._lock = threading.Lock()
         self._index: History[IndexRow] = History(INDEX_POINTS, self._longest_stride)
+        self._index_now: IndexRow | None = None
         self._marks: History[tuple[str, str]] = History(MARKS, self._longest_stride * INDEX_POINTS // MARKS)
         self._series: dict[SeriesKey, History[float]] = {}
         self._told: deque[tuple[int, Transition]] = deque(maxlen=TOLD)
@@ -97,9 +97,12 @@ class PageSink(Sink):
         return self._newest_us
 
     def index(self) -> list[Point]:
-        """The index since this process began."""
+        """The index since this process began, of each stretch of time the worst, and at the end what stands now."""
         with self._lock:
-            return list(self._index)
+            points = list(self._index)
+            if points and self._until is not None and self._until > points[-1].tick:
+                points.append(Point(self._until, self._index_now, 0.0))
+            return points
 
     def marks(self) -> list[Point]:
         """Transitions into a level, of each stretch of time the worst: the level's word, and the sentence."""
@@ -128,11 +131,13 @@ class PageSink(Sink):
         if regime is not None and (not self._regimes or self._regimes[-1][1] != regime):
             self._regimes.append((row["tick"], regime))
         if row["stress_index"] is None:
+            self._index_now = None
             self._index.add(row["tick"], None)
             return
         numbers = [None if row[name] is None else round(row[name], _DIGITS) for name in _INDEX_COLUMNS]
         place = None if regime is None else REGIMES.index(regime)
-        self._index.add(row["tick"], [*numbers[:4], place, int(row["capped"]), *numbers[4:]], row["stress_index"])
+        self._index_now = [*numbers[:4], place, int(row["capped"]), *numbers[4:]]
+        self._index.add(row["tick"], self._index_now, row["stress_index"])
 
     def _take_step(
         self, signal: str, labels: tuple[str, ...], tick: int, value: float | None, score: float | None

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CALM_EVERY_SECONDS: Final = 5.0
 """What is calm, and stays calm, is told so often: the eye needs no more, and a line has room for little."""
+STILL_SECONDS: Final = 10
+"""If the main loop has not gone round for so long, what is shown is old, though the server answers."""
 SHOWN_TOLD: Final = 50
 """So many transitions are on the page."""
 _HOUR, _DAY = 3_600, 86_400
@@ -48,6 +50,7 @@ class Standing:
         snapshot: what the metrics show.
         not_ready_because: a sentence while it is not ready, else None.
         now_us: what time it is for the monitor, epoch microseconds.
+        turned_at: when the main loop last went round, monotonic seconds; None before it first did.
         is_over: whether the story that is played is over.
         title: what is shown, in words.
         is_synthetic: whether the events are made up.
@@ -59,6 +62,7 @@ class Standing:
     snapshot: Callable[[], Snapshot]
     not_ready_because: Callable[[], str | None]
     now_us: Callable[[], int]
+    turned_at: Callable[[], float | None]
     is_over: Callable[[], bool]
     title: str
     is_synthetic: bool
@@ -188,16 +192,15 @@ class StateBuilder:
         }
 
     def _clock(self) -> dict[str, int | None]:
-        """The newest event, epoch seconds, and where it is live how old that is, in seconds."""
-        newest_us = self._sink.newest_us
-        if newest_us is None:
-            return {"event": None, "age": None}
-        age_us = max(0, self._standing.now_us() - newest_us)
-        is_live = self._standing.speed is None
-        return {
-            "event": newest_us // MICROSECONDS_PER_SECOND,
-            "age": age_us // MICROSECONDS_PER_SECOND if is_live else None,
-        }
+        """The newest event, epoch seconds; where it is live its age; how long nothing was computed. In seconds."""
+        newest_us, turned_at = self._sink.newest_us, self._standing.turned_at()
+        still = 0 if turned_at is None else int(self._monotonic() - turned_at)
+        clock = {"event": None, "age": None, "still": still if still >= STILL_SECONDS else None}
+        if newest_us is not None:
+            clock["event"] = newest_us // MICROSECONDS_PER_SECOND
+            if self._standing.speed is None:
+                clock["age"] = max(0, self._standing.now_us() - newest_us) // MICROSECONDS_PER_SECOND
+        return clock
 
     def _change(self, now: float | None, seconds: int) -> float | None:
         """How much the index is higher than it was so long ago; None if that is not known."""

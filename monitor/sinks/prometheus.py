@@ -6,6 +6,7 @@ delay one. An absent signal has no series.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -47,6 +48,7 @@ class PrometheusSink(Sink):
 
     Attributes:
         registry: the metrics of the monitor itself.
+        turned_at: when the main loop last went round, monotonic seconds; None before it first did.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class PrometheusSink(Sink):
         reasons: Collection[str] = (),
         max_series: int = MAX_SERIES_A_SIGNAL,
     ) -> None:
+        self.turned_at: float | None = None
         self._signals = {signal.name: signal for signal in signals}
         self._max_series = max_series
         self._states: dict[str, dict[Labels, Now]] = {signal.name: {} for signal in signals}
@@ -239,6 +242,7 @@ class PrometheusSink(Sink):
     def turned(self) -> None:
         """Count a turn of the main loop."""
         self._turns.inc()
+        self.turned_at = time.monotonic()
 
     def advanced(self, seconds: float) -> None:
         """Record how long an advance took, wall seconds."""

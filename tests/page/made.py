@@ -45,6 +45,7 @@ class Market:
     not_ready: str | None = None
     is_over: bool = False
     now: int = TICK
+    turned_at: float | None = None
     is_synthetic: bool = True
     sink: PageSink = field(init=False)
     prometheus: PrometheusSink = field(init=False)
@@ -80,6 +81,7 @@ class Market:
             snapshot=lambda: self.prometheus.snapshot,
             not_ready_because=lambda: self.not_ready,
             now_us=lambda: 1_000_000 * self.now,
+            turned_at=lambda: self.turned_at,
             is_over=lambda: self.is_over,
             title="A made-up market",
             is_synthetic=self.is_synthetic,

@@ -210,6 +210,18 @@ class TestWhatItPushes:
             deaf.close()
         assert [each["event"] for each in log] == ["a page took too little, and was dropped"]
 
+    def test_a_mistake_in_the_state_is_logged_and_does_not_end_the_push(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hub, "_AGAIN_SECONDS", 0.05)
+        market = crunched()
+        with capture_logs() as log, serving(market) as server, listening(server) as connection:
+            heard(connection)
+            sink, market.prometheus = market.prometheus, None  # type: ignore[assignment]
+            until(lambda: log)
+            market.prometheus = sink
+            market.crunch(60)
+            assert "set" in heard_until(connection, lambda each: "set" in each)[-1]
+        assert "the live page's state cannot be made" in log[0]["event"]
+
     def test_no_more_pages_than_can_be_served(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hub, "MAX_READERS", 1)
         with serving(Market()) as server, listening(server) as first:
@@ -236,6 +248,13 @@ class TestWhatItPushes:
                 while True:
                     connection.recv(timeout=WAIT_SECONDS)
             assert time.monotonic() - began < 5
+
+
+def until(is_so: Callable[[], object]) -> None:
+    ends_at = time.monotonic() + WAIT_SECONDS
+    while not is_so():
+        assert time.monotonic() < ends_at
+        time.sleep(0.01)
 
 
 def heard_whole(server: HttpServer) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from monitor.alerts.sentence import new_york, quantity
+from monitor.page.state import STILL_SECONDS
 from monitor.results import BLIND, SEGMENTS
 from monitor.sinks.http import HttpServer
 from tests.chain.parts import free_port
@@ -125,6 +126,16 @@ class TestWhatIsShown:
             expect(page.locator("#facts")).to_contain_text("09-17 08:00:00 0 s old")
             market.now += 3_900
             expect(page.locator("#trust")).to_contain_text("The newest event is 1 h 5 min old")
+
+    def test_a_main_loop_that_stands_still_is_not_shown_as_live(self, browser: Browser) -> None:
+        market = crunched()
+        with serving(market) as server, looking(browser, address(server)) as page:
+            market.turned_at = time.monotonic() - STILL_SECONDS - 1
+            expect(page.locator("#trust")).to_contain_text("The monitor stands still: nothing was computed for 1")
+            expect(page.locator("body")).to_have_class("is-still")
+            assert "grayscale" in page.evaluate("getComputedStyle(document.querySelector('main')).filter")
+            market.turned_at = time.monotonic() + 60
+            expect(page.locator("body")).not_to_have_class("is-still")
 
     def test_synthetic_data_says_so(self, browser: Browser) -> None:
         with serving(crunched()) as server, looking(browser, address(server)) as page:

@@ -84,6 +84,18 @@ def test_what_is_blind_has_no_number_and_says_so() -> None:
     assert state["segment/repo"]["worst"] is None
 
 
+def test_the_last_point_is_what_stands_and_not_the_worst_of_its_stretch() -> None:
+    market = Market()
+    for at in range(2_000):
+        market.wrote(until=TICK + at, index=[index_row(tick=TICK + at, stress_index=0.3 if at % 100 else 0.6)])
+    *earlier, last = market.sink.index()
+    assert (last.tick, last.value[0]) == (TICK + 1_999, 0.3)
+    assert {point.value[0] for point in earlier[:-1]} <= {0.3, 0.6}
+    market.wrote(until=TICK + 2_005, index=[index_row(tick=TICK + 2_005, stress_index=None)])
+    market.wrote(until=TICK + 2_009)
+    assert market.sink.index()[-1].value is None
+
+
 def test_since_when_a_regime_stands() -> None:
     sink = PageSink(SIGNALS)
     assert sink.regime_since() is None

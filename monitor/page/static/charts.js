@@ -15,12 +15,9 @@ export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/** The points of the index in the order of time: [tick, row]; at the end what stands now. */
+/** The points of the index in the order of time: [tick, row]; the last is what stands now. */
 export function indexPoints(store) {
-  const points = [...store.below("index")].map(([tick, row]) => [Number(tick), row]).sort((a, b) => a[0] - b[0]);
-  const until = store.get("head").until;
-  if (points.length && until > points.at(-1)[0]) points.push([until, points.at(-1)[1]]);
-  return points;
+  return [...store.below("index")].map(([tick, row]) => [Number(tick), row]).sort((a, b) => a[0] - b[0]);
 }
 
 function layout(extra) {

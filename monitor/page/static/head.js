@@ -45,7 +45,9 @@ export function drawHead(store) {
     say(small, more ?? "");
   });
   $("synthetic").hidden = !head.synthetic;
-  const trust = head.over ? "The story is over: this is how it ended." :
+  document.body.classList.toggle("is-still", clock.still != null);
+  const trust = clock.still != null ? `The monitor stands still: nothing was computed for ${lasting(clock.still)}. What is shown is old, not calm.` :
+    head.over ? "The story is over: this is how it ended." :
     head.not_ready ? `Not ready: ${head.not_ready}. What is shown may be older than the market.` :
     clock.age > OLD_SECONDS ? `The newest event is ${lasting(clock.age)} old: what is shown is as old.` :
     head.index == null ? "No segment is seen yet: nothing can be said. That is not calm." :

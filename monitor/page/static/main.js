@@ -70,8 +70,19 @@ function drawStale() {
   say(stale.children[1], lasting((Date.now() - staleSince) / 1000));
 }
 
+let version = null;
+
+function takeWhole(state) {
+  // Another version of the monitor brings another page.
+  if (version != null && version !== state.head.version) location.reload();
+  version = state.head.version;
+  store.whole(state);
+  drawFoot(store);
+  openFromAddress();
+}
+
 const link = new Link({
-  whole: (state) => { store.whole(state); drawFoot(store); openFromAddress(); },
+  whole: takeWhole,
   change: (change) => store.change(change),
   lost: (since) => { staleSince = since; drawStale(); },
   back: () => { staleSince = null; drawStale(); },
