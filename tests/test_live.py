@@ -219,9 +219,11 @@ def test_a_story_that_is_too_fast_for_the_machine_is_told_late_and_whole(monkeyp
     story = a_crunch(10, past_sessions=0)
     clock = StoryClock(story.start_us, story.end_us, 100, fast(0.5))
     untils: list[int] = []
+    is_running = threading.Event()
 
     class Slow(ScenarioSource):
         def poll(self, max_records: int) -> RawBatch | None:
+            is_running.wait()
             while run.supervisor.held > 100:
                 time.sleep(0.001)
             batch = super().poll(min(50, max_records))
@@ -236,6 +238,7 @@ def test_a_story_that_is_too_fast_for_the_machine_is_told_late_and_whole(monkeyp
 
     pipeline = Pipeline(CATALOGUE, MarketCalendar(), begin=story.first_tick)
     with running([Feed(story.name, story.kind, make)], clock, pipeline) as run:
+        is_running.set()
         run.wait_until(lambda: "s late: so fast" in str(run.live.not_ready_because()))
         run.wait_until(lambda: run.collected.until >= story.end_us // SECOND)
         run.wait_until(lambda: run.live.not_ready_because() is None)
