@@ -135,6 +135,7 @@ def _page_server(
         not_ready_because=assembled.not_ready_because,
         now_us=assembled.now_us,
         turned_at=lambda: assembled.prometheus.turned_at,
+        sources=lambda: assembled.prometheus.source_states,
         is_over=lambda: story is not None and supervisor.ended,
         title=story.title if story else ", ".join(settings.sources) or "bars that others seal",
         is_synthetic=is_synthetic(settings, story),

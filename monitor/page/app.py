@@ -20,7 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from monitor.page.guard import Guarded
 from monitor.page.hub import Hub
-from monitor.page.state import Standing, StateBuilder
+from monitor.page.state import Standing, StateBuilder, key_of
 from monitor.sinks.http import probes
 
 if TYPE_CHECKING:
@@ -87,18 +87,19 @@ def page_app(page: Page, guard: Guard, others: Sequence[BaseRoute] = ()) -> ASGI
         version = said.get("version", "")
         await hub.serve(socket, said.get("run"), int(version) if version.isascii() and version.isdigit() else None)
 
-    async def signals(_: Request) -> Response:
+    # These may take a while, and run beside the loop.
+    def signals(_: Request) -> Response:
         return _json(builder.signals())
 
-    async def alerts(_: Request) -> Response:
+    def alerts(_: Request) -> Response:
         return _json(builder.alerts())
 
-    async def history(request: Request) -> Response:
-        signal, *values = request.query_params.get("series", "").split("|")
+    def history(request: Request) -> Response:
+        signal, values = key_of(request.query_params.get("series", ""))
         if labels.get(signal) != len(values):
             return PlainTextResponse("no such series: SIGNAL|LABEL|..., as /api/signals has them\n",
                                      status_code=HTTPStatus.NOT_FOUND)  # fmt: skip
-        points = page.sink.series(signal, tuple(values))
+        points = page.sink.series(signal, values)
         return _json([[point.tick, point.value] for point in points])
 
     own = [

@@ -62,14 +62,15 @@ class Guard:
 
     def refuses(self, headers: Headers) -> str | None:
         """Why a request is refused by its host or its origin; None if it is not."""
-        host = headers.get("host", "")
-        name = (urlsplit(f"//{host}").hostname or "") if _is_plain(host) else ""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        try:
+            name = (urlsplit(f"//{host}").hostname or "") if _is_plain(host) else ""
+            from_elsewhere = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        except ValueError:
+            return "the name of the host, or the origin, cannot be read"
         if name not in LOOPBACK_NAMES | self.hosts:
             return "this host name is not one of the monitor's: add it to http.allowed_hosts"
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return "a page of another site has no business here"
-        return None
+        return "a page of another site has no business here" if from_elsewhere else None
 
     def knows(self, connection: HTTPConnection) -> bool:
         """Whether a request brings the token, in its header, its cookie or its query."""
@@ -129,8 +130,10 @@ class Guarded:
     def _without_token(self, connection: HTTPConnection) -> Response:
         """The same page, the token in a cookie: an address is bookmarked, and shown."""
         rest = urlencode([(name, value) for name, value in parse_qsl(connection.url.query) if name != TOKEN])
-        answer = RedirectResponse(connection.url.path + (f"?{rest}" if rest else ""), HTTPStatus.SEE_OTHER)
-        answer.set_cookie(COOKIE, self._guard.token or "", httponly=True, samesite="strict")
+        path = "/" + connection.url.path.lstrip("/")  # two strokes would name another host
+        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), HTTPStatus.SEE_OTHER)
+        # Lax: a link in a chat or a mail must lead there, and nothing here is done by a request.
+        answer.set_cookie(COOKIE, self._guard.token or "", httponly=True, samesite="lax")
         return answer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -32,12 +32,13 @@ class History(Generic[T]):
     Args:
         most: so many strides are kept.
         longest_stride: event seconds.
+        merged: of two values in one stride, the one that stays (first) and the other; None: the one that stays.
     """
 
-    __slots__ = ("_longest", "_most", "_points", "stride")
+    __slots__ = ("_longest", "_merged", "_most", "_points", "stride")
 
-    def __init__(self, most: int, longest_stride: int) -> None:
-        self._most, self._longest = most, longest_stride
+    def __init__(self, most: int, longest_stride: int, merged: Callable[[T, T], T] | None = None) -> None:
+        self._most, self._longest, self._merged = most, longest_stride, merged
         self._points: list[Point] = []
         self.stride = 1
 
@@ -69,8 +70,11 @@ class History(Generic[T]):
                 points.pop()  # a gap that ends in the stride in which it began is none
         if not points or point.value is None or not self._is_together(point):
             points.append(point)
-        elif point.weight >= points[-1].weight:
-            points[-1] = point
+        else:
+            stays, other = (point, points[-1]) if point.weight >= points[-1].weight else (points[-1], point)
+            if self._merged is not None:
+                stays = stays._replace(value=self._merged(stays.value, other.value))
+            points[-1] = stays
 
     def _is_together(self, point: Point) -> bool:
         return self._points[-1].tick // self.stride == point.tick // self.stride

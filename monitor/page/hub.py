@@ -79,6 +79,8 @@ class Hub:
         self._past: deque[tuple[float, int, str]] = deque()
         self._readers: set[_Reader] = set()
         self._said_at = monotonic()
+        self._built_at = float("-inf")
+        self._whole = (-1, 0.0, "")
 
     async def push(self) -> None:
         """Look at the state for ever, and tell what has changed."""
@@ -97,7 +99,7 @@ class Hub:
 
     def refresh(self) -> None:
         """Build the state, and tell what has changed; nothing for a while: that there is somebody."""
-        now = self._monotonic()
+        now = self._built_at = self._monotonic()
         state = self._build()
         change = difference(self._state, state)
         self._state = state
@@ -109,15 +111,22 @@ class Hub:
         self._said_at = now
         if change:
             self._past.append((now, self._version, message))
-        while self._past and self._past[0][0] < now - REMEMBERED_SECONDS:
-            self._past.popleft()
+        self._forget(now)
         for reader in self._readers:
             reader.offer(message)
 
     def whole(self) -> str:
-        """The message that has all of the state."""
-        self.refresh()
-        return _text({"run": self.run, "version": self._version, "at": _wall_ms(), "state": self._state})
+        """The message that has all of the state, made at most as often as differences are."""
+        self._refresh_if_old()
+        version, at, text = self._whole
+        if version != self._version or self._monotonic() - at >= EVERY_SECONDS:
+            text = _text({"run": self.run, "version": self._version, "at": _wall_ms(), "state": self._state})
+            self._whole = self._version, self._monotonic(), text
+        return text
+
+    def _refresh_if_old(self) -> None:
+        if self._monotonic() - self._built_at >= EVERY_SECONDS:
+            self.refresh()
 
     async def serve(self, socket: WebSocket, run: str | None, version: int | None) -> None:
         """Tell one page what it has missed, or the whole, and then what changes, until it goes or is too slow.
@@ -156,9 +165,14 @@ class Hub:
         for reader in list(self._readers):
             reader.is_slow.set()
 
+    def _forget(self, now: float) -> None:
+        while self._past and self._past[0][0] < now - REMEMBERED_SECONDS:
+            self._past.popleft()
+
     def _missed(self, version: int) -> list[str] | None:
         """The messages after a version, in one queue's room; None if they are not all there any more."""
-        self.refresh()
+        self._refresh_if_old()
+        self._forget(self._monotonic())
         missed = [message for _, number, message in self._past if number > version]
         is_whole = len(missed) == self._version - version
         return missed if is_whole and len(missed) < WAITING_MESSAGES else None

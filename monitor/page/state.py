@@ -27,7 +27,7 @@ from monitor.page.sink import MAX_SERIES, PageSink, SeriesKey
 from monitor.results import BLIND, MICROSECONDS_PER_SECOND, SEGMENTS, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from monitor.results import Alarm
     from monitor.sinks.snapshot import MetricOfSignal, Now, Snapshot
@@ -38,6 +38,9 @@ STILL_SECONDS: Final = 10
 """If the main loop has not gone round for so long, what is shown is old, though the server answers."""
 SHOWN_TOLD: Final = 50
 """So many transitions are on the page."""
+MAX_ALERTS: Final = 500
+"""So many of what fires or is blind are told one by one, the worst first; all are counted, and in the table."""
+_FINE: Final = frozenset({"up", "ended"})
 _HOUR, _DAY = 3_600, 86_400
 _FIGURES: Final = 4
 
@@ -51,6 +54,7 @@ class Standing:
         not_ready_because: a sentence while it is not ready, else None.
         now_us: what time it is for the monitor, epoch microseconds.
         turned_at: when the main loop last went round, monotonic seconds; None before it first did.
+        sources: the state of each source.
         is_over: whether the story that is played is over.
         title: what is shown, in words.
         is_synthetic: whether the events are made up.
@@ -63,6 +67,7 @@ class Standing:
     not_ready_because: Callable[[], str | None]
     now_us: Callable[[], int]
     turned_at: Callable[[], float | None]
+    sources: Callable[[], Mapping[str, str]]
     is_over: Callable[[], bool]
     title: str
     is_synthetic: bool
@@ -87,6 +92,14 @@ class _Row(NamedTuple):
         return not self.level and not self.blind
 
 
+class _Market(NamedTuple):
+    """What a snapshot gives: keys and JSON, the rows by id, and how many label sets there are."""
+
+    state: dict[str, Any]
+    rows: dict[str, _Row]
+    series: int
+
+
 class StateBuilder:
     """Makes the state of what the sink keeps and the run says; from one thread.
 
@@ -107,25 +120,23 @@ class StateBuilder:
         self._signals = {signal.name: signal for signal in signals}
         self._sink, self._standing, self._monotonic = sink, standing, monotonic
         self._about = {f"about/{signal.name}": _about(signal) for signal in signals}
+        self._seen: Snapshot | None = None
+        self._market = _Market({}, {}, 0)
         self._rows: dict[str, _Row] = {}
         self._calm_at = float("-inf")
 
     def state(self) -> dict[str, Any]:
         """The state now."""
         snapshot = self._standing.snapshot()
-        rows = dict(self._all_rows(snapshot))
-        shown = dict(self._shown(rows))
-        alarms = {f"alert/{_id(_key(alarm, self._signals))}": self._alarm(alarm, snapshot) for alarm in snapshot.alarms}
+        if snapshot is not self._seen:  # ticks are seconds apart, and the page is told four times a second
+            self._seen, self._market = snapshot, self._of_market(snapshot)
+        market = self._market
         return {
-            "head": self._head(snapshot, list(alarms.values()), series=len(rows), shown=len(shown)),
+            "head": self._head(snapshot, series=market.series, shown=len(market.rows)),
             "clock": self._clock(),
-            **{f"segment/{segment}": _segment(segment, snapshot, self._signals) for segment in SEGMENTS},
+            **market.state,
             **self._about,
-            "thresholds": _thresholds(snapshot),
-            "edges": {regime: band.enter for regime, band in BANDS.items()},
-            **{f"series/{_id(key)}": [key[0], *key[1]] for key in shown},
-            **{f"now/{name}": row for name, row in self._paced({_id(key): row for key, row in shown.items()}).items()},
-            **alarms,
+            **{f"now/{name}": row for name, row in self._paced(market.rows).items()},
             **{
                 f"told/{number}": [each.tick, each.after, each.before, each.sentence, each.runbook, each.segment]
                 for number, each in self._sink.told()[-SHOWN_TOLD:]
@@ -133,6 +144,21 @@ class StateBuilder:
             **{f"index/{point.tick}": point.value for point in self._sink.index()},
             **{f"mark/{point.tick}": point.value for point in self._sink.marks()},
         }
+
+    def _of_market(self, snapshot: Snapshot) -> _Market:
+        rows = dict(self._all_rows(snapshot))
+        shown = dict(self._shown(rows))
+        worst = sorted(snapshot.alarms, key=lambda each: (each.level, each.blind_since is None), reverse=True)
+        state: dict[str, Any] = {
+            **{f"segment/{segment}": _segment(segment, snapshot, self._signals) for segment in SEGMENTS},
+            "thresholds": _thresholds(snapshot),
+            "edges": {regime: band.enter for regime, band in BANDS.items()},
+            **{f"series/{_id(key)}": [key[0], *key[1]] for key in shown},
+            **{
+                f"alert/{_id(_key(alarm, self._signals))}": self._alarm(alarm, snapshot) for alarm in worst[:MAX_ALERTS]
+            },
+        }
+        return _Market(state, {_id(key): row for key, row in shown.items()}, len(rows))
 
     def signals(self) -> list[dict[str, Any]]:
         """Every label set as it stands, for programs."""
@@ -161,7 +187,7 @@ class StateBuilder:
         ]  # fmt: skip
         return {"firing": [self._alarm(alarm, snapshot) for alarm in snapshot.alarms], "told": told}
 
-    def _head(self, snapshot: Snapshot, alarms: list[dict[str, Any]], *, series: int, shown: int) -> dict[str, Any]:
+    def _head(self, snapshot: Snapshot, *, series: int, shown: int) -> dict[str, Any]:
         index, standing = snapshot.index or {}, self._standing
         regime = self._sink.regime_since()
         now = index.get("stress_index")
@@ -177,12 +203,13 @@ class StateBuilder:
             "capped": bool(index.get("capped")),
             "hour": self._change(now, _HOUR),
             "day": self._change(now, _DAY),
-            "critical": sum(each["level"] == Level.CRITICAL for each in alarms),
-            "warning": sum(each["level"] == Level.WARNING for each in alarms),
-            "blind": sum(each["blind_since"] is not None for each in alarms),
+            "critical": sum(each.level is Level.CRITICAL for each in snapshot.alarms),
+            "warning": sum(each.level is Level.WARNING for each in snapshot.alarms),
+            "blind": sum(each.blind_since is not None for each in snapshot.alarms),
             "series": series,
             "shown": shown,
             "not_ready": standing.not_ready_because(),
+            "away": sorted(f"{name} ({state})" for name, state in standing.sources().items() if state not in _FINE),
             "over": standing.is_over(),
             "title": standing.title,
             "synthetic": standing.is_synthetic,
@@ -199,20 +226,24 @@ class StateBuilder:
         if newest_us is not None:
             clock["event"] = newest_us // MICROSECONDS_PER_SECOND
             if self._standing.speed is None:
-                clock["age"] = max(0, self._standing.now_us() - newest_us) // MICROSECONDS_PER_SECOND
+                # By a feed's own clock its newest event is always new: then it counts when something came.
+                heard_at = self._sink.heard_at
+                silent = 0 if heard_at is None else int(self._monotonic() - heard_at)
+                age = (self._standing.now_us() - newest_us) // MICROSECONDS_PER_SECOND
+                clock["age"] = max(0, age, silent)
         return clock
 
     def _change(self, now: float | None, seconds: int) -> float | None:
         """How much the index is higher than it was so long ago; None if that is not known."""
         until = self._sink.until
-        points = self._sink.index()
-        if now is None or until is None or not points or points[0].tick > until - seconds:
-            return None
-        before = [point for point in points if point.tick <= until - seconds][-1].value
-        return None if before is None else _rounded(now - before[0])
+        before = None if until is None else self._sink.index_at(until - seconds)
+        return None if now is None or before is None else _rounded(now - before)
 
     def _all_rows(self, snapshot: Snapshot) -> Iterator[tuple[SeriesKey, _Row]]:
-        since = {_key(alarm, self._signals): alarm.since for alarm in snapshot.alarms}
+        since = {
+            _key(alarm, self._signals): alarm.since if alarm.blind_since is None else alarm.blind_since
+            for alarm in snapshot.alarms
+        }
         for name, states in snapshot.states.items():
             for labels, state in states.items():
                 yield (name, labels), _row(state, since.get((name, labels)))
@@ -328,7 +359,17 @@ def _id(key: SeriesKey) -> str:
     >>> _id(("repo_tail_bp", ("GC-ON", "30m")))
     'repo_tail_bp|GC-ON|30m'
     """
-    return "|".join((key[0], *key[1]))
+    return "|".join((key[0], *(label.replace("%", "%25").replace("|", "%7C") for label in key[1])))
+
+
+def key_of(series: str) -> SeriesKey:
+    """The label set of an id.
+
+    >>> key_of("repo_tail_bp|A%7CB|30m")
+    ('repo_tail_bp', ('A|B', '30m'))
+    """
+    signal, *labels = series.split("|")
+    return signal, tuple(label.replace("%7C", "|").replace("%25", "%") for label in labels)
 
 
 def _labels(signal: MetricOfSignal, labels: tuple[str, ...]) -> dict[str, str]:

@@ -122,6 +122,11 @@ class PrometheusSink(Sink):
         return market_text(self._signals, self._snapshot).encode() + own, content_type
 
     @property
+    def source_states(self) -> dict[str, str]:
+        """How each source stands."""
+        return dict(self._source_states)
+
+    @property
     def snapshot(self) -> Snapshot:
         """What the page shows of the market."""
         return self._snapshot

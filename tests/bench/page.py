@@ -69,7 +69,7 @@ class _Shown:
         standing = Standing(
             snapshot=lambda: self.prometheus.snapshot, not_ready_because=lambda: None,
             now_us=lambda: 0, turned_at=time.monotonic,
-            is_over=lambda: False, title="bench", is_synthetic=True, speed=None, version="bench",
+            sources=dict, is_over=lambda: False, title="bench", is_synthetic=True, speed=None, version="bench",
             grafana_url="",
         )  # fmt: skip
         self._app = page_app(Page(signals, self.page, standing), Guard())

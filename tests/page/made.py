@@ -46,6 +46,7 @@ class Market:
     is_over: bool = False
     now: int = TICK
     turned_at: float | None = None
+    sources: dict[str, str] = field(default_factory=dict)
     is_synthetic: bool = True
     sink: PageSink = field(init=False)
     prometheus: PrometheusSink = field(init=False)
@@ -82,6 +83,7 @@ class Market:
             not_ready_because=lambda: self.not_ready,
             now_us=lambda: 1_000_000 * self.now,
             turned_at=lambda: self.turned_at,
+            sources=lambda: self.sources,
             is_over=lambda: self.is_over,
             title="A made-up market",
             is_synthetic=self.is_synthetic,

@@ -109,6 +109,7 @@ class TestWhatIsShown:
         with serving(market) as server, looking(browser, address(server)) as page:
             expect(page.locator("#regime")).to_have_text("unknown")
             expect(page.locator("#trust")).to_contain_text("Not ready: catching up: repo.rates/3.")
+            expect(page).to_have_title(re.compile("^NOT READY"))
             expect(page.locator("#synthetic")).to_be_hidden()
             expect(page.locator("#fires")).to_have_text("Nothing is known yet.")
             market.not_ready = None
@@ -123,9 +124,13 @@ class TestWhatIsShown:
         market = crunched()
         market.sink.ingested(ingested(1, last_event_us=1_000_000 * TICK))
         with serving(market) as server, looking(browser, address(server)) as page:
-            expect(page.locator("#facts")).to_contain_text("09-17 08:00:00 0 s old")
+            expect(page.locator("#facts")).to_contain_text(re.compile(r"09-17 08:00:00 \d+ s old"))
             market.now += 3_900
             expect(page.locator("#trust")).to_contain_text("The newest event is 1 h 5 min old")
+            expect(page.locator("body")).to_have_class("is-still")
+            expect(page).to_have_title(re.compile("OLD, was 0.12"))
+            market.sources = {"desk": "backing_off", "other": "up"}
+            expect(page.locator("#trust")).to_contain_text("Not connected: desk (backing_off).")
 
     def test_a_main_loop_that_stands_still_is_not_shown_as_live(self, browser: Browser) -> None:
         market = crunched()
@@ -234,6 +239,30 @@ class TestTheTable:
                 expect(page.locator("#filter")).to_have_value("tail i24")
                 expect(page.locator("#table tbody tr").first).to_contain_text("I249")
 
+    def test_what_has_ended_stays_nowhere(self, browser: Browser) -> None:
+        market = crunched()
+        with serving(market) as server, looking(browser, address(server, "#open=repo_tail_bp%7CSOFR%7C")) as page:
+            expect(page.locator("#detail-now")).to_contain_text("critical")
+            page.locator("#table tbody tr").first.evaluate(
+                "(row) => row.dispatchEvent(new Event('pointermove', {bubbles: true}))"
+            )
+            market.wrote(
+                step(TAIL.name, None, None, is_over=True, tick=TICK + 60, value_date=None), until=TICK + 60,
+                index=[index_row(tick=TICK + 60)],
+            )  # fmt: skip
+            expect(page.locator("#detail-now")).to_contain_text("No longer there")
+            expect(page.locator("#table tbody tr").filter(has_text="Repo tail")).to_have_count(0)
+            expect(page.locator("#fires")).to_have_text("Nothing fires.")
+        assert market.sink.series(TAIL.name, ("SOFR", "")) == []
+
+    def test_an_address_that_makes_no_sense_does_no_harm(self, browser: Browser) -> None:
+        with (
+            serving(crunched()) as server,
+            looking(browser, address(server, "#sort=__proto__&open=nix&filter=%")) as page,
+        ):
+            expect(page.locator("#regime")).to_have_text("elevated")
+            expect(page.locator("#shown")).to_contain_text("of 0")
+
     def test_what_gets_bad_comes_to_the_top(self, browser: Browser) -> None:
         market, steps = many(250)
         market.wrote(*steps)
@@ -290,6 +319,7 @@ class TestAConnectionThatIsLost:
                 expect(page.locator("#stale")).to_contain_text("Not connected since", timeout=20_000)
                 assert time.monotonic() - began < STALE_WITHIN_SECONDS + SLACK_SECONDS
                 expect(page.locator("body")).to_have_class("is-stale")
+                expect(page).to_have_title(re.compile("NOT CONNECTED, was 0.12"))
                 expect(page.locator("#stale")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d on your clock"))
                 later = Market()
                 calm(later)
@@ -329,6 +359,39 @@ class TestAConnectionThatIsLost:
             expect(page.locator("#regime")).to_have_text("elevated")
             expect(page.locator("#fires")).to_contain_text(TAIL_SOFR)
         assert len(lost) == 1
+
+    def test_what_waited_on_its_way_is_not_shown_as_live(self, browser: Browser) -> None:
+        """A line that is too slow brings everything, and all of it too late."""
+        market = Market()
+        calm(market)
+        connections: list[int] = []
+
+        def route(client: WebSocketRoute) -> None:
+            connections.append(0)
+            server = client.connect_to_server()
+
+            def forward(message: str | bytes) -> None:
+                told = json.loads(message)
+                if len(connections) == 1 and "state" not in told:
+                    connections[0] += 1
+                    told["at"] -= 1_000 * connections[0]  # each comes a second later than the one before
+                client.send(json.dumps(told))
+
+            server.on_message(forward)
+
+        with serving(market) as server, ExitStack() as closing:
+            context = browser.new_context()
+            closing.callback(context.close)
+            page = context.new_page()
+            page.route_web_socket("**/ws*", route)
+            page.goto(address(server))
+            ends_at = time.monotonic() + 20
+            while len(connections) == 1 and time.monotonic() < ends_at:
+                page.wait_for_timeout(100)
+            assert len(connections) == 2, "it is connected anew"
+            market.crunch()
+            expect(page.locator("#regime")).to_have_text("elevated")
+            expect(page.locator("#stale")).to_be_hidden()
 
     def test_a_monitor_that_stands_still_is_as_bad_as_one_that_is_gone(self, browser: Browser, tmp_path: Path) -> None:
         """It is stopped, goes on, is killed, and is started again, as a process."""
@@ -388,7 +451,7 @@ class TestForEveryBody:
                 )
                 if seen[-1] == "Show all" or "as JSON" in seen[-1] or seen[-1] == "alerts":
                     break
-            for wanted in ("Skip to the signals", "fires", "told", "filter", "What", "Since", "Repo tail", "Runbooks"):
+            for wanted in ("skip", "fires", "told", "filter", "What", "Since", "Repo tail", "Runbooks"):
                 assert any(each.startswith(wanted) for each in seen), (wanted, seen)
             page.get_by_role("button", name="Repo tail").focus()
             page.keyboard.press("Enter")

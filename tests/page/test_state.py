@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.page.differences import applied, difference
 from monitor.page.sink import MAX_SERIES, PageSink
-from monitor.page.state import CALM_EVERY_SECONDS, StateBuilder
+from monitor.page.state import CALM_EVERY_SECONDS, MAX_ALERTS, StateBuilder, key_of
 from monitor.results import BLIND, Level
 from tests.page.made import SIGNALS, TAIL, Market, alarm, many
 from tests.sinks.made import TICK, index_row, output, step, transition
@@ -99,9 +100,55 @@ def test_the_last_point_is_what_stands_and_not_the_worst_of_its_stretch() -> Non
 def test_since_when_a_regime_stands() -> None:
     sink = PageSink(SIGNALS)
     assert sink.regime_since() is None
-    for at, regime in enumerate(["calm", "calm", "stressed", None, "stressed", "crisis"]):
-        sink.wrote(output(until=TICK + at, index=[index_row(tick=TICK + at, regime=regime)]))
-    assert sink.regime_since() == (TICK + 5, False)
+    since = []
+    for at, (regime, index) in enumerate(
+        [("calm", None), ("calm", 0.1), ("calm", 0.1), ("stressed", 0.3), ("stressed", None), ("stressed", 0.3)]
+    ):
+        sink.wrote(output(until=TICK + at, index=[index_row(tick=TICK + at, regime=regime, stress_index=index)]))
+        found = sink.regime_since()
+        since.append(found and (found[0] - TICK, found[1]))
+    assert since == [None, (1, True), (1, True), (3, False), None, (5, False)], "over a gap nothing stands"
+
+
+def test_the_peak_of_a_segment_stays_though_the_index_was_higher_elsewhere() -> None:
+    sink = PageSink(SIGNALS, speed=60.0)
+    for at in range(3_000):
+        index, repo = (0.4, 0.1) if at % 64 else (0.3, 0.95)
+        sink.wrote(output(until=TICK + at, index=[index_row(tick=TICK + at, stress_index=index, repo=repo)]))
+    assert max(point.value[7] for point in sink.index()) == 0.95
+    assert sink.index_at(TICK + 1_000) == 0.4
+
+
+def test_a_revision_of_a_past_day_is_no_newest_point() -> None:
+    sink = PageSink(SIGNALS)
+    for at, value, day in ((0, 150.0, date(2019, 9, 17)), (60, 3.0, date(2019, 9, 16))):
+        sink.wrote(output([step(TAIL.name, value, 2, tick=TICK + at, value_date=day)], until=TICK + at))
+    assert [point.value for point in sink.series(TAIL.name, ("SOFR", ""))] == [150.0]
+
+
+def test_labels_that_hold_the_separator_are_told_apart() -> None:
+    market = Market()
+    market.wrote(
+        step(TAIL.name, 1.0, 0, instrument="A|B", window="C"), step(TAIL.name, 2.0, 2, instrument="A", window="B|C")
+    )
+    state = built(market)
+    values = {
+        tuple(key_of(key.removeprefix("now/"))[1]): row[0] for key, row in state.items() if key.startswith("now/")
+    }
+    assert values == {("A|B", "C"): 1.0, ("A", "B|C"): 2.0}
+
+
+def test_of_too_many_alerts_the_worst_are_told_and_all_counted() -> None:
+    market = Market()
+    names = [f"I{at}" for at in range(MAX_ALERTS + 10)]
+    market.wrote(
+        *[step(TAIL.name, 1.0, 1, instrument=name) for name in names],
+        alarms=[alarm(labels={"instrument": name}, level=Level.WARNING) for name in names[1:]]
+        + [alarm(labels={"instrument": names[0]})],
+    )
+    state = built(market)
+    assert sum(key.startswith("alert/") for key in state) == MAX_ALERTS
+    assert (state["head"]["critical"], state["head"]["warning"]) == (1, MAX_ALERTS + 9)
 
 
 def test_how_much_higher_than_an_hour_ago() -> None:

@@ -125,7 +125,7 @@ export function drawParts(store) {
   const annotations = [];
   const traces = seen.map(([name, column]) => {
     const now = last?.[column] ?? 0;
-    annotations.push({ name, y: foot + now / 2, now });
+    annotations.push({ name, y: foot + now / 2, now: last?.[column] == null ? "not seen" : score(now) });
     foot += now;
     return line(x, points.map(([, row]) => row?.[column] ?? 0), {
       stackgroup: "parts", line: { shape: "hv", width: 0 }, fillcolor: colour(name), hoverinfo: null,
@@ -139,7 +139,7 @@ export function drawParts(store) {
     margin: { l: 38, r: 158, t: 6, b: 26 }, xaxis: span(points), yaxis: { range: [0, Math.max(highest, foot)] },
     annotations: annotations.map(({ name, y, now }) => ({
       xref: "paper", x: 1, xanchor: "left", xshift: 4, y, yanchor: "middle", showarrow: false, align: "left",
-      text: `<span style="color:${colour(name)}">■</span> ${SEGMENTS[name]} ${score(now)}`, font: { size: 11 },
+      text: `<span style="color:${colour(name)}">■</span> ${SEGMENTS[name]} ${now}`, font: { size: 11 },
     })),
   }), CONFIG);
 }

@@ -32,6 +32,14 @@ export class Detail {
     );
     if (!$("detail").open) $("detail").showModal();
     this.draw();
+    await this.reload();
+  }
+
+  /** Its history anew: while nobody was connected it went on. */
+  async reload() {
+    const id = this.id;
+    const about = id && this.store.get(`about/${id.split("|")[0]}`);
+    if (!about) return;
     try {
       const answer = await fetch(`/api/history?${new URLSearchParams({ series: id })}`);
       if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
@@ -48,8 +56,12 @@ export class Detail {
 
   /** What stands now; called when something of it may have changed. */
   draw() {
-    const now = this.id && this.store.get(`now/${this.id}`);
-    if (!now) return;
+    if (!this.id) return;
+    const now = this.store.get(`now/${this.id}`);
+    if (!now) {
+      say($("detail-now"), "No longer there: nobody quotes it any more, or the monitor has begun anew.");
+      return;
+    }
     const signal = this.store.get(`series/${this.id}`)[0];
     const about = this.store.get(`about/${signal}`);
     const { until } = this.store.get("head");

@@ -24,7 +24,7 @@ function facts(head, clock) {
   ];
 }
 
-export function drawHead(store) {
+export function drawHead(store, isLost) {
   const head = store.get("head");
   const regime = head.regime ?? "unknown";
   $("regime-box").className = `regime ${regime}`;
@@ -45,17 +45,21 @@ export function drawHead(store) {
     say(small, more ?? "");
   });
   $("synthetic").hidden = !head.synthetic;
-  document.body.classList.toggle("is-still", clock.still != null);
+  const isOld = clock.still != null || clock.age > OLD_SECONDS;
+  document.body.classList.toggle("is-still", isOld);
   const trust = clock.still != null ? `The monitor stands still: nothing was computed for ${lasting(clock.still)}. What is shown is old, not calm.` :
     head.over ? "The story is over: this is how it ended." :
     head.not_ready ? `Not ready: ${head.not_ready}. What is shown may be older than the market.` :
+    head.away.length ? `Not connected: ${head.away.join(", ")}. What it told is old, not calm.` :
     clock.age > OLD_SECONDS ? `The newest event is ${lasting(clock.age)} old: what is shown is as old.` :
     head.index == null ? "No segment is seen yet: nothing can be said. That is not calm." :
     head.coverage < 0.6 ? `Only ${Math.round(100 * head.coverage)} % of the market is seen: what is not seen is not calm.` : "";
   say($("trust"), trust);
   $("trust").hidden = !trust;
-  const title = `${mark(regime)} ${regime} ${score(head.index)}`;
-  document.title = `${head.synthetic ? "SYNTHETIC " : ""}${title} – market stress`;
+  // A tab that is not in view shows this alone.
+  const doubt = isLost ? "NOT CONNECTED" : isOld ? "OLD" : head.not_ready ? "NOT READY" : "";
+  const now = doubt ? `${doubt}, was ${score(head.index)}` : `${mark(regime)} ${regime} ${score(head.index)}`;
+  document.title = `${head.synthetic ? "SYNTHETIC " : ""}${now} – market stress`;
 }
 
 export function drawFoot(store) {

@@ -1,8 +1,9 @@
 // The connection: it is lost when nothing is heard for a while, and comes back by itself with what was missed.
 
 const SILENT_MS = 3500; // the server says something every second
+const OPEN_MS = 10_000; // so long a new connection is given for its first message
 const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 2000;
+const LONGEST_WAIT_MS = 4000;
 
 export class Link {
   /** @param {{whole: Function, change: Function, lost: Function, back: Function}} told */
@@ -10,7 +11,10 @@ export class Link {
     this.told = told;
     this.run = null;
     this.version = null;
-    this.heardAt = Date.now();
+    this.heardAt = performance.now(); // a clock that nobody sets
+    this.heardTime = Date.now(); // for people
+    this.patience = SILENT_MS;
+    this.leastLag = Infinity;
     this.isLost = false;
     this.wait = FIRST_WAIT_MS;
     setInterval(() => this.#look(), 500);
@@ -20,7 +24,6 @@ export class Link {
   begin(message) {
     this.run = message.run;
     this.version = message.version;
-    this.heardAt = Date.now();
     this.told.whole(message.state);
   }
 
@@ -29,13 +32,24 @@ export class Link {
     at.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     at.search = this.version == null ? "" : new URLSearchParams({ run: this.run, version: this.version });
     const socket = new WebSocket(at);
+    this.heardAt = performance.now();
+    this.patience = OPEN_MS;
     this.socket = socket;
     socket.onmessage = (event) => socket === this.socket && this.#take(JSON.parse(event.data));
     socket.onclose = () => socket === this.socket && this.#again();
   }
 
   #take(message) {
-    this.heardAt = Date.now();
+    this.#heard();
+    // What waited on its way is old; how far the two clocks are apart, nobody knows, but it does not grow.
+    const lag = Date.now() - message.at;
+    this.leastLag = Math.min(this.leastLag, lag);
+    if (lag - this.leastLag > SILENT_MS) {
+      this.leastLag = Infinity; // one of the clocks may have been set
+      this.version = null;
+      this.socket.close();
+      return;
+    }
     this.wait = FIRST_WAIT_MS;
     if (message.state) {
       this.begin(message);
@@ -55,6 +69,12 @@ export class Link {
     }
   }
 
+  #heard() {
+    this.heardAt = performance.now();
+    this.heardTime = Date.now();
+    this.patience = SILENT_MS;
+  }
+
   #again() {
     this.socket = null;
     this.#lose();
@@ -63,11 +83,11 @@ export class Link {
   }
 
   #look() {
-    if (Date.now() - this.heardAt < SILENT_MS) return;
+    if (performance.now() - this.heardAt < this.patience) return;
     this.#lose();
     const socket = this.socket;
     if (socket) {
-      this.heardAt = Date.now(); // the next one is given as long
+      this.heardAt = performance.now();
       socket.close();
       this.#again();
     }
@@ -76,6 +96,6 @@ export class Link {
   #lose() {
     if (this.isLost) return;
     this.isLost = true;
-    this.told.lost(this.heardAt);
+    this.told.lost(this.heardTime);
   }
 }

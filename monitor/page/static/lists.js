@@ -72,7 +72,7 @@ export function drawTold(store) {
   const now = store.get("head").until;
   redraw($("told"), told.map(([tick, to, , sentence]) => [() => h("li", {},
     h("time", { datetime: new Date(tick * 1000).toISOString() }, minute(tick, now)), chip(to, mark(to)),
-    h("span", { class: "said" }, sentence)), `${tick}${to}${sentence}`]), "Nothing has changed since this process began.");
+    h("span", { class: "said" }, sentence)), `${minute(tick, now)}${to}${sentence}`]), "Nothing has changed since this process began.");
 }
 
 /** Lines by their text: what stays is not made anew, so focus and selection stay. */
@@ -83,9 +83,10 @@ function redraw(list, lines, none) {
     if (there?.dataset.key === String(key)) return;
     const made = make();
     made.dataset.key = String(key);
+    const tag = there?.contains(document.activeElement) ? document.activeElement.tagName : null;
     if (!there) list.append(made);
-    else if (!there.contains(document.activeElement)) there.replaceWith(made);
-    else if (made.querySelector(".said")) say(there.querySelector(".said"), made.querySelector(".said").textContent);
+    else there.replaceWith(made);
+    if (tag) (made.querySelector(tag) ?? list).focus({ preventScroll: true });
   });
   while (list.childElementCount > wanted.length) list.lastElementChild.remove();
 }

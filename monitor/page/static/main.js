@@ -21,7 +21,7 @@ let chartedAt = 0;
 let staleSince = null;
 
 const DRAWN = [
-  [["head", "clock"], () => drawHead(store)],
+  [["head", "clock"], () => drawHead(store, staleSince != null)],
   [["segment", "index"], () => drawSegments(store)],
   [["alert", "head"], () => drawFires(store, (filter) => table.filter(filter))],
   [["told"], () => drawTold(store)],
@@ -29,15 +29,26 @@ const DRAWN = [
   [["now"], () => detail.draw()],
 ];
 
+/** A part that cannot be drawn must not keep others from it; and it must not stand there as if it were. */
+function attempt(act) {
+  try {
+    act();
+  } catch (error) {
+    $("broken").hidden = false;
+    say($("broken"), `A part of this page could not be drawn, and may be old: ${error.message}. Load it anew.`);
+    console.error(error);
+  }
+}
+
 function draw() {
-  for (const [kinds, act] of DRAWN) if (kinds.some((kind) => dirty.has(kind))) act();
+  for (const [kinds, act] of DRAWN) if (kinds.some((kind) => dirty.has(kind))) attempt(act);
   const isChartsTime = Date.now() - chartedAt >= CHART_MS;
   const areCharts = dirty.has("index") || dirty.has("mark") || dirty.has("charts");
   dirty.clear();
   if (areCharts && isChartsTime) {
     chartedAt = Date.now();
-    drawIndex(store);
-    drawParts(store);
+    attempt(() => drawIndex(store));
+    attempt(() => drawParts(store));
   } else if (areCharts) {
     dirty.add("charts");
   }
@@ -84,8 +95,8 @@ function takeWhole(state) {
 const link = new Link({
   whole: takeWhole,
   change: (change) => store.change(change),
-  lost: (since) => { staleSince = since; drawStale(); },
-  back: () => { staleSince = null; drawStale(); },
+  lost: (since) => { staleSince = since; drawStale(); drawHead(store, true); },
+  back: () => { staleSince = null; drawStale(); drawHead(store, false); detail.reload(); },
 });
 
 function openFromAddress() {
@@ -94,6 +105,7 @@ function openFromAddress() {
   else if ($("detail").open) detail.close();
 }
 
+$("skip").addEventListener("click", (event) => { event.preventDefault(); $("filter").focus(); });
 link.begin(JSON.parse($("whole").textContent));
 draw();
 link.connect();

@@ -2,11 +2,12 @@
 
 import { $, h, say } from "./dom.js";
 import { part, setParts } from "./address.js";
-import { SEGMENTS, levelWord, mark, minute, quantity, score } from "./words.js";
+import { SEGMENTS, levelWord, mark, minute, newYork, quantity, score } from "./words.js";
 
 const FEW = 100;
 const STEADY_MS = 2000; // so long rows keep their places, to be read
 const BUSY_MS = 10_000; // and so long after somebody was among them
+const LONGEST_MS = 30_000; // but no longer than that in all: what gets bad must come up
 const COLUMNS = [
   ["what", "What", ""], ["where", "Where", "where"], ["value", "Value", "number"], ["score", "Score", "score"],
   ["level", "Level", "level-cell"], ["since", "Since", "since"],
@@ -89,7 +90,8 @@ export class Table {
   /** The order anew if something has changed, and nobody reads; called now and then. */
   settle() {
     const now = Date.now();
-    if (this.isPending && now - this.touchedAt >= BUSY_MS && now - this.orderedAt >= STEADY_MS) this.order();
+    const steady = now - this.touchedAt < BUSY_MS ? LONGEST_MS : STEADY_MS;
+    if (this.isPending && now - this.orderedAt >= steady) this.order();
   }
 
   /** Which rows are shown, and in which order. */
@@ -134,7 +136,7 @@ export class Table {
   #sorting() {
     const said = part("sort");
     const key = said.replace(/^-/, "");
-    return key in KEYS ? [key, said.startsWith("-")] : ["level", true];
+    return Object.hasOwn(KEYS, key) ? [key, said.startsWith("-")] : ["level", true];
   }
 
   #sortBy(key) {
@@ -158,8 +160,12 @@ export class Table {
   #fill(id) {
     const now = this.store.get(`now/${id}`);
     const row = this.rows.get(id);
-    if (!now || !row || row.now === now) return;
+    if (!now) row?.remove(); // it is at its end
+    const { until } = this.store.get("head");
+    const day = until == null ? "" : newYork(until).slice(0, 10);
+    if (!now || !row || (row.now === now && row.day === day)) return;
     row.now = now;
+    row.day = day;
     const { about, where, level } = lineOf(this.store, id, now);
     const [what, place, value, bar, state, since] = row.children;
     row.className = level;
@@ -170,6 +176,6 @@ export class Table {
     say(bar.lastChild, ` ${score(now[SCORE])}`);
     state.firstChild.className = level ? `level ${level}` : "";
     say(state.firstChild, level ? `${mark(level)} ${level}` : "");
-    say(since, now[SINCE] == null ? now[DAY] ?? "" : minute(now[SINCE], this.store.get("head").until));
+    say(since, now[SINCE] == null ? now[DAY] ?? "" : minute(now[SINCE], until));
   }
 }
