@@ -104,6 +104,17 @@ class TestWhatIsShown:
             unseen = page.locator("#segments li").nth(SEGMENTS.index("cds"))
             expect(unseen).to_contain_text("not seen")
 
+    def test_a_gap_of_the_index_is_a_gap_in_both_charts(self, browser: Browser) -> None:
+        market = crunched()
+        for at, index in ((60, None), (120, 0.2)):
+            market.wrote(until=TICK + at, index=[index_row(tick=TICK + at, stress_index=index)])
+        with serving(market) as server, looking(browser, address(server)) as page:
+            drawn(page)
+            for chart in ("index", "parts"):
+                shapes = page.evaluate(f"document.getElementById('{chart}-chart').layout.shapes")
+                (gap,) = [each for each in shapes if each["type"] == "rect" and each.get("opacity") == 0.25]
+                assert (gap["x0"], gap["x1"]) == ("2019-09-17 08:01:00", "2019-09-17 08:02:00")
+
     def test_what_cannot_be_trusted_says_so(self, browser: Browser) -> None:
         market = Market(is_synthetic=False, not_ready="catching up: repo.rates/3")
         with serving(market) as server, looking(browser, address(server)) as page:
@@ -330,6 +341,38 @@ class TestAConnectionThatIsLost:
                     later.crunch()
                     expect(page.locator("#regime")).to_have_text("elevated")
                     assert page.evaluate("window.isTheSamePage")
+
+    def test_after_a_short_break_only_what_was_missed_is_told(self, browser: Browser) -> None:
+        market = Market()
+        calm(market)
+        told: list[list[dict[str, Any]]] = []
+
+        def route(client: WebSocketRoute) -> None:
+            told.append([])
+            server = client.connect_to_server()
+
+            def forward(message: str | bytes) -> None:
+                told[-1].append(json.loads(message))
+                client.send(message)
+                if len(told) == 1 and "set" in told[-1][-1]:
+                    client.close()
+
+            server.on_message(forward)
+
+        with serving(market) as server, ExitStack() as closing, looking(browser, address(server)) as other:
+            context = browser.new_context()
+            closing.callback(context.close)
+            page = context.new_page()
+            page.route_web_socket("**/ws*", route)
+            page.goto(address(server))
+            expect(page.locator("#regime")).to_have_text("calm")
+            market.crunch()
+            expect(other.locator("#regime")).to_have_text("elevated")
+            expect(page.locator("#regime")).to_have_text("elevated")
+            page.wait_for_timeout(6_000)
+            expect(page.locator("#stale")).to_be_hidden()
+        assert len(told) == 2, "it came back once, and stayed"
+        assert not [each for each in told[1] if "state" in each], "the whole was not wanted again"
 
     def test_after_a_message_that_was_lost_the_whole_is_asked_for(self, browser: Browser) -> None:
         market = Market()

@@ -68,6 +68,19 @@ function bands(points) {
   }));
 }
 
+/** Where there was no index at all: grey from top to foot, for a stack knows no gaps. */
+function gaps(points) {
+  const found = [];
+  for (let at = 0; at + 1 < points.length; at += 1) {
+    if (points[at][1] != null) continue;
+    found.push({
+      type: "rect", xref: "x", yref: "paper", x0: newYork(points[at][0]), x1: newYork(points[at + 1][0]), y0: 0, y1: 1,
+      line: { width: 1, dash: "dot", color: colour("blind") }, fillcolor: colour("blind"), opacity: 0.25, layer: "above",
+    });
+  }
+  return found;
+}
+
 function alertMarks(store, top, begin) {
   const marks = [...store.below("mark")].filter(([tick]) => Number(tick) >= begin);
   return {
@@ -109,7 +122,7 @@ export function drawIndex(store) {
       hovertemplate: "%{x|%H:%M:%S} New York<br>index %{y:.2f}<br>%{text}<extra></extra>",
     }),
     alertMarks(store, peak * 1.04, points[0]?.[0] ?? 0),
-  ], layout({ shapes: [...shapes, ...bands(points)], annotations, xaxis: span(points), yaxis: { range: [0, peak * 1.1] } }), CONFIG);
+  ], layout({ shapes: [...shapes, ...bands(points), ...gaps(points)], annotations, xaxis: span(points), yaxis: { range: [0, peak * 1.1] } }), CONFIG);
   const head = store.get("head");
   $("index-chart").setAttribute("aria-label", `The stress index over time; now ${score(head.index)}, ${head.regime ?? "unknown"}`);
 }
@@ -136,7 +149,7 @@ export function drawParts(store) {
   const least = highest / 11;
   annotations.forEach((each, at) => { if (at) each.y = Math.max(each.y, annotations[at - 1].y + least); });
   window.Plotly.react($("parts-chart"), traces, layout({
-    margin: { l: 38, r: 158, t: 6, b: 26 }, xaxis: span(points), yaxis: { range: [0, Math.max(highest, foot)] },
+    margin: { l: 38, r: 158, t: 6, b: 26 }, shapes: gaps(points), xaxis: span(points), yaxis: { range: [0, Math.max(highest, foot)] },
     annotations: annotations.map(({ name, y, now }) => ({
       xref: "paper", x: 1, xanchor: "left", xshift: 4, y, yanchor: "middle", showarrow: false, align: "left",
       text: `<span style="color:${colour(name)}">■</span> ${SEGMENTS[name]} ${now}`, font: { size: 11 },

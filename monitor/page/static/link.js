@@ -15,6 +15,7 @@ export class Link {
     this.heardTime = Date.now(); // for people
     this.patience = SILENT_MS;
     this.leastLag = Infinity;
+    this.openedAt = 0;
     this.isLost = false;
     this.wait = FIRST_WAIT_MS;
     setInterval(() => this.#look(), 500);
@@ -40,11 +41,13 @@ export class Link {
   }
 
   #take(message) {
+    if (this.patience === OPEN_MS) this.openedAt = performance.now();
     this.#heard();
-    // What waited on its way is old; how far the two clocks are apart, nobody knows, but it does not grow.
+    // What waited on its way is old; how far the two clocks are apart, nobody knows, but it does not grow. At first
+    // comes what was missed, which is old and no fault of the line.
     const lag = Date.now() - message.at;
     this.leastLag = Math.min(this.leastLag, lag);
-    if (lag - this.leastLag > SILENT_MS) {
+    if (lag - this.leastLag > SILENT_MS && this.heardAt - this.openedAt > SILENT_MS) {
       this.leastLag = Infinity; // one of the clocks may have been set
       this.version = null;
       this.socket.close();
