@@ -75,7 +75,6 @@ def page_app(page: Page, guard: Guard, others: Sequence[BaseRoute] = ()) -> ASGI
             yield
         finally:
             pushing.cancel()
-            await hub.close()
             with suppress(asyncio.CancelledError):
                 await pushing
 

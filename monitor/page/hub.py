@@ -45,7 +45,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Reader:
-    """One open page: what waits for it; None: it is dropped."""
+    """One open page: what waits for it, and whether that became too much."""
 
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[str] = asyncio.Queue(WAITING_MESSAGES)
@@ -67,13 +67,11 @@ class Hub:
 
     Attributes:
         run: names this process: versions of another one mean nothing.
-        dropped: so many readers were too slow.
     """
 
     def __init__(self, build: Callable[[], dict[str, Any]], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._build, self._monotonic = build, monotonic
         self.run = secrets.token_hex(8)
-        self.dropped = 0
         self._version = 0
         self._state: dict[str, Any] = {}
         self._past: deque[tuple[float, int, str]] = deque()
@@ -154,16 +152,10 @@ class Hub:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if reader.is_slow.is_set():
-            self.dropped += 1
             _log.warning("a page took too little, and was dropped", waiting=WAITING_MESSAGES)
             with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await socket.close(TRY_AGAIN_LATER, "too slow")
-
-    async def close(self) -> None:
-        """Nothing more is told: every page goes, and will try to come back."""
-        for reader in list(self._readers):
-            reader.is_slow.set()
 
     def _forget(self, now: float) -> None:
         while self._past and self._past[0][0] < now - REMEMBERED_SECONDS:

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +316,17 @@ class TestTheTable:
         expect(page.locator("#detail-links a").first).to_have_attribute("href", "/runbooks/RepoTailBp")
 
 
+@contextmanager
+def between(browser: Browser, url: str, route: Callable[[WebSocketRoute], None]) -> Iterator[Page]:
+    """The page at an address, with somebody between it and the server's push."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.route_web_socket("**/ws*", route)
+    page.goto(url)
+    yield page
+    context.close()
+
+
 class TestAConnectionThatIsLost:
     def test_it_is_shown_and_comes_back_without_a_reload(self, browser: Browser) -> None:
         port = free_port()
@@ -360,11 +371,7 @@ class TestAConnectionThatIsLost:
             server.on_message(forward)
 
         with serving(market) as server, ExitStack() as closing, looking(browser, address(server)) as other:
-            context = browser.new_context()
-            closing.callback(context.close)
-            page = context.new_page()
-            page.route_web_socket("**/ws*", route)
-            page.goto(address(server))
+            page = closing.enter_context(between(browser, address(server), route))
             expect(page.locator("#regime")).to_have_text("calm")
             market.crunch()
             expect(other.locator("#regime")).to_have_text("elevated")
@@ -391,11 +398,7 @@ class TestAConnectionThatIsLost:
             server.on_message(forward)
 
         with serving(market) as server, ExitStack() as closing:
-            context = browser.new_context()
-            closing.callback(context.close)
-            page = context.new_page()
-            page.route_web_socket("**/ws*", route)
-            page.goto(address(server))
+            page = closing.enter_context(between(browser, address(server), route))
             expect(page.locator("#regime")).to_have_text("calm")
             market.crunch()
             market.page.sink.ingested(ingested(1, last_event_us=1_000_000 * TICK))
@@ -423,11 +426,7 @@ class TestAConnectionThatIsLost:
             server.on_message(forward)
 
         with serving(market) as server, ExitStack() as closing:
-            context = browser.new_context()
-            closing.callback(context.close)
-            page = context.new_page()
-            page.route_web_socket("**/ws*", route)
-            page.goto(address(server))
+            page = closing.enter_context(between(browser, address(server), route))
             ends_at = time.monotonic() + 20
             while len(connections) == 1 and time.monotonic() < ends_at:
                 page.wait_for_timeout(100)
