@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.history import HISTORIES
-from monitor.sources.scenario import SCENARIOS
+from monitor.sources.scenario import HEADLINE, SCENARIOS
 from monitor.stories import StoryError, history_story, scenario_story
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -28,6 +28,11 @@ def test_a_scenario_begins_on_a_monday_at_nine_and_says_that_it_is_made_up(name:
     assert story.first_tick * 1_000_000 == story.start_us
     assert story.speed == SCENARIOS[name].speed
     assert story.make(story.clock()).name == name
+
+
+def test_what_make_run_plays_is_told_within_three_minutes() -> None:
+    story = scenario_story(HEADLINE)
+    assert (story.end_us - story.start_us) / 1_000_000 / story.speed <= 180
 
 
 def test_the_seed_tells_states_apart_and_the_speed_does_not() -> None:

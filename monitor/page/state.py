@@ -325,7 +325,7 @@ def _segment(segment: str, snapshot: Snapshot, signals: dict[str, MetricOfSignal
     if worst is not None and worst[3].value is not None:
         signal = signals[worst[1]]
         where = ", ".join(filter(None, worst[2]))
-        said = f"{signal.title} {where}: {quantity(worst[3].value, signal.unit)}"
+        said = f"{f'{signal.title} {where}'.strip()}: {quantity(worst[3].value, signal.unit)}"
     return {
         "score": _rounded(index.get(segment)),
         "contribution": _rounded(index.get(f"contribution_{segment}")),

@@ -67,6 +67,12 @@ def test_a_crunch_is_told_in_words() -> None:
     assert state["edges"] == {"elevated": 0.1, "stressed": 0.25, "crisis": 0.45}
 
 
+def test_a_segment_whose_worst_has_no_labels_is_told_without_them() -> None:
+    market = Market()
+    market.wrote(step(TAIL.name, 5.0, 0, instrument=None, score=0.1, row="benchmark"), index=[index_row()])
+    assert built(market)["segment/repo"]["worst"] == "Repo tail: 5 bp"
+
+
 def test_what_is_blind_has_no_number_and_says_so() -> None:
     market = Market()
     market.crunch()
